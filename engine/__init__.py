@@ -1,0 +1,1 @@
+"""Likeness: speak, and a face speaks. This package runs models; `training` makes them."""

@@ -1,0 +1,44 @@
+"""What a session measures of itself: how long each step takes, what is dropped and where."""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+_KEPT = 3600  # samples a name: two minutes at 30 a second
+
+
+class Stats:
+    """Durations and counts by name. Written from any thread: each call is one append."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self.counts: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, name: str, seconds: float) -> None:
+        self._seconds[name].append(seconds)
+
+    def count(self, name: str, n: int = 1) -> None:
+        self.counts[name] += n
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.add(name, time.perf_counter() - start)
+
+    def clear(self) -> None:
+        """Forgets what was measured so far, as after a warm-up."""
+        self._seconds.clear()
+        self.counts.clear()
+
+    def milliseconds(self) -> dict[str, dict[str, float]]:
+        """Median, 95th percentile and number of samples by name, in milliseconds."""
+        return {name: _summary(list(taken)) for name, taken in list(self._seconds.items()) if taken}
+
+
+def _summary(seconds: list[float]) -> dict[str, float]:
+    p50, p95 = np.percentile(np.array(seconds) * 1e3, [50, 95])
+    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "n": len(seconds)}
