@@ -1,0 +1,1 @@
+"""The parametric head, made from CC0 geometry: `python -m training.fit head`."""

