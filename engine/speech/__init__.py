@@ -1,0 +1,1 @@
+"""Speech to a moving face: MeshTalk, streamed."""

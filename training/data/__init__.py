@@ -1,0 +1,1 @@
+"""Data for training: the speech generator and readers of recordings."""
