@@ -1,0 +1,110 @@
+"""The microphone: survives being unplugged, and keeps the time while it is away."""
+
+import asyncio
+import logging
+
+from ..channel import Channel
+from ..clock import Clock, SampleClock
+from ..errors import DeviceError
+from ..stats import Stats
+from ..types import AudioChunk, Floats
+from .blocks import block_size, mono, silence
+from .devices import Device, check, find, list_devices, refresh
+from .stream import Stream
+
+log = logging.getLogger(__name__)
+
+_RETRY = 1.0  # seconds
+_SETTLE = 5  # first blocks of a stream: they come in a bunch, so their times are no guide
+
+
+class Microphone:
+    """A Source that listens to `device`, in blocks of 10 ms.
+
+    While the device is gone, silence keeps coming so that the face idles; the device is
+    looked for by its name every second. The rate stays the same for all its life.
+    """
+
+    is_microphone = True
+
+    def __init__(self, device: Device, clock: Clock, stats: Stats) -> None:
+        check(device)
+        self.device, self.rate = device, device.rate
+        self.describe = f"the microphone '{device.name}', {device.rate} Hz"
+        self._clock, self._stats = clock, stats
+        self._size = block_size(self.rate)
+        self._end = 0.0  # session time up to which sound was sent
+
+    async def run(self, sink: Channel[AudioChunk]) -> None:
+        """Never ends by itself. DeviceError where the device cannot be opened the first time."""
+        self._end = self._clock.now()
+        stream = await self._attempt(sink, look_again=False)
+        if isinstance(stream, DeviceError):
+            raise stream
+        while True:
+            try:
+                await self._listen(stream, sink)
+            finally:
+                stream.close()
+            log.warning("the microphone '%s' is gone; waiting for it", self.device.name)
+            self._stats.count("microphone.lost")
+            stream = await self._regained(sink)
+            log.warning("the microphone '%s' is back", self.device.name)
+
+    async def _listen(self, stream: Stream, sink: Channel[AudioChunk]) -> None:
+        """Sends what is heard until the stream ends or goes quiet."""
+        times = SampleClock(self.rate)
+        settling = _SETTLE
+        while (block := await stream.next_block()) is not None:
+            if settling:
+                settling -= 1
+                continue
+            arrival, frames = block
+            t = times.stamp(len(frames), arrival)
+            missing = round((t - self._end) * self.rate)
+            if times.anchors == 1 and missing > 0:  # what passed while the stream settled
+                await self._send(sink, self._end, silence(missing))
+            await self._send(sink, t, mono(frames))
+
+    async def _regained(self, sink: Channel[AudioChunk]) -> Stream:
+        """The device again, after as many attempts as it takes."""
+        while True:
+            stream = await self._attempt(sink, look_again=True)
+            if isinstance(stream, Stream):
+                return stream
+            again = self._clock.now() + _RETRY
+            while self._clock.now() < again:
+                await self._send_silence(sink)
+
+    async def _attempt(self, sink: Channel[AudioChunk], look_again: bool) -> Stream | DeviceError:
+        """Opens the device in a thread, and sends silence meanwhile."""
+        loop = asyncio.get_running_loop()
+        attempt = asyncio.create_task(asyncio.to_thread(self._open, loop, look_again))
+        try:
+            while not attempt.done():
+                await self._send_silence(sink)
+        except asyncio.CancelledError:
+            stream = await attempt
+            if isinstance(stream, Stream):
+                stream.close()
+            raise
+        return await attempt
+
+    def _open(self, loop: asyncio.AbstractEventLoop, look_again: bool) -> Stream | DeviceError:
+        try:
+            if look_again:
+                refresh()
+                self.device = find(self.device.name, list_devices())
+            return Stream(self.device, self.rate, self._size, self._clock, self._stats, loop)
+        except DeviceError as e:
+            return e
+
+    async def _send_silence(self, sink: Channel[AudioChunk]) -> None:
+        """One block, when it is due."""
+        await self._clock.sleep_until(self._end + self._size / self.rate)
+        await self._send(sink, self._end, silence(self._size))
+
+    async def _send(self, sink: Channel[AudioChunk], t: float, samples: Floats) -> None:
+        chunk = AudioChunk(t, samples, self.rate)
+        self._end = chunk.end
+        await sink.put(chunk)
