@@ -10,6 +10,7 @@ from av.container import InputContainer
 
 from ..errors import ConfigError, DeviceError
 from ..types import AudioChunk, Floats
+from .blocks import mono
 
 _SHORTEST = 0.05  # seconds: more than one frame of the picture
 _PATIENCE = 25  # broken packets in a row before the file is given up
@@ -73,7 +74,8 @@ def _sound(container: InputContainer, path: Path) -> AudioStream:
 
 def _decode(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[Floats]:
     """Skips a broken packet here and there, as players do, but not many."""
-    to_mono = av.AudioResampler(format="flt", layout="mono", rate=stream.rate)
+    # Only the number format changes here; FFmpeg's own mix to mono would exceed [-1, 1].
+    to_float = av.AudioResampler(format="fltp", rate=stream.rate)
     packets = container.demux(stream)
     broken = 0
     while True:
@@ -81,12 +83,12 @@ def _decode(container: InputContainer, stream: AudioStream, path: Path) -> Itera
             packet = next(packets, None)
             if packet is None:
                 break
-            mono = [out for frame in packet.decode() for out in to_mono.resample(frame)]
+            pieces = [out for frame in packet.decode() for out in to_float.resample(frame)]
             broken = 0
         except (av.error.FFmpegError, ValueError) as e:
             broken += 1
             if broken > _PATIENCE:
                 raise DeviceError(f"the sound in {path} is broken: {e}; give another file") from e
             continue
-        yield from (out.to_ndarray()[0] for out in mono)
-    yield from (out.to_ndarray()[0] for out in to_mono.resample(None))
+        yield from (mono(out.to_ndarray().T) for out in pieces)
+    yield from (mono(out.to_ndarray().T) for out in to_float.resample(None))

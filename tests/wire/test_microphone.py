@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import subprocess
 import time
@@ -73,7 +72,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundSer
         pytest.skip(f"not installed: {', '.join(missing)} (apt install pulseaudio)")
     for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH"):
         monkeypatch.setenv(name, str(tmp_path))
-    os.chmod(tmp_path, 0o700)
+    tmp_path.chmod(0o700)
     sound = SoundServer(tmp_path)
     monkeypatch.setenv("PULSE_SERVER", sound.address)
     sound.start()
@@ -157,7 +156,7 @@ async def test_hears_what_is_played(server: SoundServer, tmp_path: Path) -> None
     spectrum = np.abs(np.fft.rfft(heard[loud[0] : loud[0] + 8000]))
     assert abs(np.argmax(spectrum) * 2 - 440) <= 2
     age = np.percentile(np.array(ear.ages[50:]) * 1e3, [5, 50, 95])
-    print("age of a block on arrival, ms: 5 %% %.1f, median %.1f, 95 %% %.1f" % tuple(age))
+    print(f"age of a block on arrival, ms (5 %, median, 95 %): {age.round(1)}")
     assert -5 < age[1] < 60
     assert abs(ear.chunks[-1].end - ear.clock.now()) < 0.3
 
