@@ -28,10 +28,42 @@ class Moves:
     deltas: Floats  # (n, 3) millimetres at weight 1
 
 
+@dataclass(frozen=True, slots=True)
+class Lids:
+    """How a blink follows the opening of a person's eyes, so that everybody's eyes shut.
+
+    Row n lowers vertex[n] by weight * (sum of share * y of source, beyond the neutral's own).
+    """
+
+    shape: Ints  # (n,) eyeBlinkLeft or eyeBlinkRight
+    vertex: Ints  # (n,)
+    source: Ints  # (n, 4) vertices of the lids' edges
+    share: Floats  # (n, 4)
+    own: Floats  # (n,) millimetres, of the neutral; the shape itself holds it
+
+
 @numba.njit(cache=True, fastmath=True, boundscheck=False)
-def _add(
-    out: Floats, starts: Ints, vertices: Ints, deltas: Floats, weights: Floats
+def _blink(
+    out: Floats,
+    person: Floats,
+    weights: Floats,
+    shape: Ints,
+    vertex: Ints,
+    source: Ints,
+    share: Floats,
+    own: Floats,
 ) -> None:
+    for n in range(len(vertex)):
+        w = weights[shape[n]]
+        if w != 0.0:
+            total = -own[n]
+            for j in range(4):
+                total += share[n, j] * person[source[n, j], 1]
+            out[vertex[n], 1] += w * total
+
+
+@numba.njit(cache=True, fastmath=True, boundscheck=False)
+def _add(out: Floats, starts: Ints, vertices: Ints, deltas: Floats, weights: Floats) -> None:
     for s in range(len(weights)):
         w = weights[s]
         if w != 0.0:
@@ -50,6 +82,7 @@ class Head:
     faces: Ints  # (f, 3)
     identity_basis: Floats  # (k, v, 3) millimetres for one standard deviation of each mode
     moves: Moves
+    lids: Lids
     masks: dict[str, Floats]  # name -> (v,) in [0, 1]
     head_weight: Floats  # (v,) 1 turns with the head, 0 stays with the shoulders
     parts: dict[str, Ints]  # name -> (m,) indices into faces
@@ -73,7 +106,7 @@ class Head:
 
     @cached_property
     def expression_basis(self) -> Floats:
-        """(52, v, 3) millimetres at weight 1, dense."""
+        """(52, v, 3) millimetres at weight 1, dense, as the neutral makes them; see `shapes`."""
         dense = np.zeros((len(ARKIT), *self.neutral.shape), np.float32)
         for s in range(len(ARKIT)):
             span = slice(self.moves.starts[s], self.moves.starts[s + 1])
@@ -95,8 +128,19 @@ class Head:
         """The person's vertices (v, 3) with ARKit weights (52,)."""
         out = person.astype(np.float32, copy=True)
         m = self.moves
-        _add(out, m.starts, m.vertices, m.deltas, np.asarray(weights, np.float32))
+        w = np.asarray(weights, np.float32)
+        _add(out, m.starts, m.vertices, m.deltas, w)
+        d = self.lids
+        _blink(out, person, w, d.shape, d.vertex, d.source, d.share, d.own)
         return out
+
+    def shapes(self, person: Floats) -> Floats:
+        """(52, v, 3) millimetres at weight 1: the shapes as this person makes them."""
+        dense = self.expression_basis.copy()
+        d = self.lids
+        lower = (d.share * person[d.source, 1]).sum(1) - d.own
+        dense[d.shape, d.vertex, 1] += lower
+        return dense
 
     def landmarks(self, vertices: Floats, count: int = 68) -> Floats:
         """The 68 (usual order) or 468 landmark points (count, 3) of a posed surface."""
@@ -112,6 +156,7 @@ def _arrays(data: Any, about: dict[str, Any]) -> dict[str, Any]:
         if kind in named:
             named[kind][name] = data[key]
     corner_vertex = data["corner_vertex"].astype(np.int32)
+    source, share = data["lid_source"].astype(np.int32), data["lid_weight"]
     corner_faces = data["corner_faces"].astype(np.int32)
     return {
         "neutral": data["neutral"],
@@ -121,6 +166,13 @@ def _arrays(data: Any, about: dict[str, Any]) -> dict[str, Any]:
             data["expression_starts"].astype(np.int32),
             data["expression_vertices"].astype(np.int32),
             data["expression"].astype(np.float32) * np.float32(about["expression_step"]),
+        ),
+        "lids": Lids(
+            data["lid_shape"].astype(np.int32),
+            data["lid_vertex"].astype(np.int32),
+            source,
+            share,
+            (share * data["neutral"][source, 1]).sum(1),
         ),
         "masks": {k: v.astype(np.float32) / 255 for k, v in named["mask"].items()},
         "head_weight": data["head_weight"].astype(np.float32) / 255,

@@ -8,9 +8,10 @@ from ..types import Floats, Ints
 from .arkit import ARKIT
 from .model import Head
 
-RIDGE = 1e-5  # of the mean diagonal: enough to settle shapes that nearly cancel
-ROUNDS = 400
-SETTLED = 1e-6
+RIDGE = 1e-6  # of the mean diagonal: enough to settle shapes that nearly cancel
+SWEEPS = 6  # before the free weights are solved for at once
+ROUNDS = 12
+SETTLED = 1e-7
 
 Doubles = NDArray[np.float64]
 
@@ -20,7 +21,7 @@ def _project(offsets: Floats, starts: Ints, vertices: Ints, deltas: Floats) -> D
     """The expression basis times offsets (v, 3) -> (52,)."""
     out = np.zeros(len(starts) - 1)
     for s in range(len(out)):
-        total = 0.0
+        total = np.float32(0.0)
         for k in range(starts[s], starts[s + 1]):
             v = vertices[k]
             total += (
@@ -33,39 +34,69 @@ def _project(offsets: Floats, starts: Ints, vertices: Ints, deltas: Floats) -> D
 
 
 @numba.njit(cache=True)
-def _descend(normal: Doubles, right: Doubles, weights: Doubles, rounds: int, settled: float) -> int:
-    """Coordinate descent on 0.5 w'Nw - r'w within [0, 1], in place; the rounds it took."""
+def _sweep(normal: Doubles, slope: Doubles, weights: Doubles) -> float:
+    """One round of coordinate descent within [0, 1], in place; the largest change."""
+    largest = 0.0
+    for s in range(len(weights)):
+        wanted = min(max(weights[s] - slope[s] / normal[s, s], 0.0), 1.0)
+        change = wanted - weights[s]
+        if change != 0.0:
+            weights[s] = wanted
+            slope += change * normal[s]
+            largest = max(largest, abs(change))
+    return largest
+
+
+@numba.njit(cache=True)
+def _free_step(normal: Doubles, slope: Doubles, weights: Doubles) -> None:
+    """Newton's step on the weights that no bound holds, cut back where it meets a bound."""
+    held = ((weights <= 0.0) & (slope > 0.0)) | ((weights >= 1.0) & (slope < 0.0))
+    free = np.flatnonzero(~held)
+    if len(free) == 0:
+        return
+    part = np.empty((len(free), len(free)))
+    for i in range(len(free)):
+        for j in range(len(free)):
+            part[i, j] = normal[free[i], free[j]]
+    step = np.linalg.solve(part, slope[free])
+    for i in range(len(free)):
+        wanted = min(max(weights[free[i]] - step[i], 0.0), 1.0)
+        change = wanted - weights[free[i]]
+        weights[free[i]] = wanted
+        slope += change * normal[free[i]]
+
+
+@numba.njit(cache=True)
+def _solve(normal: Doubles, right: Doubles, weights: Doubles) -> int:
+    """Minimises 0.5 w'Nw - r'w within [0, 1], in place; the rounds it took."""
     slope = normal @ weights - right
-    for done in range(rounds):
-        largest = 0.0
-        for s in range(len(weights)):
-            wanted = min(max(weights[s] - slope[s] / normal[s, s], 0.0), 1.0)
-            change = wanted - weights[s]
-            if change != 0.0:
-                weights[s] = wanted
-                for j in range(len(weights)):
-                    slope[j] += change * normal[s, j]
-                largest = max(largest, abs(change))
-        if largest < settled:
-            return done + 1
-    return rounds
+    for done in range(ROUNDS):
+        for _ in range(SWEEPS):
+            largest = _sweep(normal, slope, weights)
+            if largest < SETTLED:
+                return done
+        _free_step(normal, slope, weights)
+    return ROUNDS
 
 
 class Solver:
     """Weights of one person's surface; starts each time from the last answer."""
 
     def __init__(self, head: Head, person: Floats) -> None:
-        self._moves = head.moves
         self._person = person.astype(np.float32)
-        basis = head.expression_basis.reshape(len(ARKIT), -1).astype(np.float64)
+        shapes = head.shapes(self._person)
+        moves = np.abs(shapes).max(2) > 0
+        self._starts = np.r_[0, np.cumsum(moves.sum(1))].astype(np.int32)
+        self._vertices = np.concatenate([np.flatnonzero(m) for m in moves]).astype(np.int32)
+        self._deltas = np.ascontiguousarray(shapes[moves])
+        basis = shapes.reshape(len(ARKIT), -1).astype(np.float64)
         self._normal = basis @ basis.T
         self._normal += np.eye(len(ARKIT)) * RIDGE * np.trace(self._normal) / len(ARKIT)
         self._last = np.zeros(len(ARKIT))
 
     def weights(self, vertices: Floats) -> Floats:
         """(52,) in [0, 1] whose pose lies nearest to vertices (v, 3) of this person."""
-        m = self._moves
         offsets = np.asarray(vertices, np.float32) - self._person
-        right = _project(offsets, m.starts, m.vertices, m.deltas)
-        _descend(self._normal, right, self._last, ROUNDS, SETTLED)
+        right = _project(offsets, self._starts, self._vertices, self._deltas)
+        _solve(self._normal, right, self._last)
         return self._last.astype(np.float32)

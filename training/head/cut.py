@@ -69,6 +69,7 @@ class Cut:
     corner_faces: NDArray[np.int32]
     arms: dict[str, Doubles]  # side -> (19158,) how far each base vertex follows the arm
     joints: dict[str, Indices]
+    index: Indices  # (19158,) the head's vertex for each base vertex, -1 where it has none
 
     def apply(self, base: NDArray[np.floating]) -> Doubles:
         """Base positions or offsets (19158, 3) in decimetres -> (v, 3) in millimetres."""
@@ -123,6 +124,10 @@ def _finish(builder: _Builder, arms: dict[str, Doubles], joints: dict[str, Indic
     r, c, w = (np.array(column) for column in zip(*entries, strict=True))
     count = len(next(iter(arms.values())))
     rows = coo_matrix((w, (r, c)), shape=(len(builder.rows), count)).tocsr()
+    index = np.full(count, -1)
+    for (_, a, b), vertex in builder.keys.items():
+        if a == b:
+            index[a] = vertex
     corners = list(builder.corners)
     corner_vertex = np.array([v for v, _, _ in corners], np.int32)
     corner_faces = np.array(builder.triangles, np.int32)
@@ -135,6 +140,7 @@ def _finish(builder: _Builder, arms: dict[str, Doubles], joints: dict[str, Indic
         corner_faces,
         arms,
         joints,
+        index,
     )
 
 

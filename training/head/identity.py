@@ -39,7 +39,7 @@ def identity(
     """Principal components; `shapes` (targets, v, 3), `turning` the head weight (v,)."""
     people = np.stack([targets.sample(rng) for _ in range(PEOPLE)]).astype(np.float64)
     mean = people.mean(0)
-    spread = np.linalg.qr((people - mean) / np.sqrt(PEOPLE), mode="r")
+    spread: Doubles = np.linalg.qr((people - mean) / np.sqrt(PEOPLE)).R
     importance = SHOULDER_SHARE + (1 - SHOULDER_SHARE) * turning
     scaled = (shapes * np.sqrt(importance)[:, None]).reshape(len(shapes), -1)
     gram = spread @ (scaled @ scaled.T) @ spread.T

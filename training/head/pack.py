@@ -10,6 +10,7 @@ from engine.head.arkit import ARKIT
 from engine.model import write_about
 
 from .cut import Cut
+from .rims import Openings
 from .source import Doubles
 
 IDENTITY_STEP = 0.004  # millimetres; a face's worth of rounding stays under 0.03 mm
@@ -42,6 +43,19 @@ def sparse(shapes: Doubles) -> dict[str, NDArray[Any]]:
         "expression_starts": np.r_[0, np.cumsum(moved.sum(1))].astype(np.int32),
         "expression_vertices": np.concatenate([np.flatnonzero(m) for m in moved]).astype(np.uint16),
         "expression": whole[moved].astype(np.int16),
+    }
+
+
+def lids(cut: Cut, openings: Openings) -> dict[str, NDArray[Any]]:
+    """The tables by which a blink fits each person's eyes, both eyes in one."""
+    tables = [openings.tables[side] for side in ("Left", "Right")]
+    shapes = [ARKIT.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    index = cut.index
+    return {
+        "lid_shape": np.repeat(shapes, [len(t.vertex) for t in tables]).astype(np.uint8),
+        "lid_vertex": index[np.concatenate([t.vertex for t in tables])].astype(np.uint16),
+        "lid_source": index[np.concatenate([t.source for t in tables])].astype(np.uint16),
+        "lid_weight": np.concatenate([t.weight for t in tables]).astype(np.float32),
     }
 
 

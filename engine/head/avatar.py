@@ -1,0 +1,140 @@
+"""Avatars: who is shown, from a TOML of identity and colours; some are built in."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine import config
+from engine.errors import ConfigError
+from engine.types import Appearance, Colour, Floats
+
+from .model import Head
+
+AVATARS = Path(__file__).parent / "avatars"
+
+HairStyle = Literal["bald", "buzz", "short", "swept", "bob", "long", "bun", "afro"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The shape of the head: a mix of the head model's presets, and modes on top."""
+
+    mix: dict[str, float] = field(default_factory=dict)  # preset -> share; see head's about.json
+    modes: tuple[float, ...] = ()  # standard deviations, added to the mix
+
+
+@dataclass(frozen=True, slots=True)
+class Hair:
+    style: HairStyle = "short"
+    colour: str = "#3a2a1e"
+    volume: float = 1.0
+    grey: float = 0.0  # share of grey hairs
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    skin: str = "#d9a58a"
+    lips: str = "#b0605c"
+    brows: str = "#3a2a1e"
+    iris: str = "#5b4630"
+    age: float = 30.0  # years
+    freckles: float = 0.0
+    stubble: float = 0.0
+    brow_thickness: float = 1.0
+    brow_density: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Garment:
+    colour: str = "#34465c"
+    collar: Literal["crew", "vee"] = "crew"
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """What an avatar's TOML may say. Colours are sRGB, #rrggbb."""
+
+    name: str = ""
+    identity: Identity = Identity()
+    face: Face = Face()
+    hair: Hair = Hair()
+    garment: Garment = Garment()
+
+
+def avatar_names() -> list[str]:
+    return sorted(file.stem for file in AVATARS.glob("*.toml"))
+
+
+def load_appearance(name_or_path: str, head: Head) -> Appearance:
+    """A built-in avatar by name or one's own by the path of a TOML; ConfigError where it is wrong."""
+    file = _find(name_or_path)
+    avatar = config.load(Avatar, file)
+    face, hair, garment = avatar.face, avatar.hair, avatar.garment
+    colour = _Colours(file)
+    return Appearance(
+        name=avatar.name or file.stem,
+        identity=_identity(avatar.identity, head, file),
+        skin=colour("face.skin", face.skin),
+        lips=colour("face.lips", face.lips),
+        brows=colour("face.brows", face.brows),
+        iris=colour("face.iris", face.iris),
+        hair=colour("hair.colour", hair.colour),
+        hair_style=hair.style,
+        garment=colour("garment.colour", garment.colour),
+        age=face.age,
+        freckles=face.freckles,
+        stubble=face.stubble,
+        extra={
+            "hair_volume": hair.volume,
+            "grey": hair.grey,
+            "brow_thickness": face.brow_thickness,
+            "brow_density": face.brow_density,
+            "vee": float(garment.collar == "vee"),
+        },
+    )
+
+
+def _find(name: str) -> Path:
+    if name.endswith(".toml"):
+        return Path(name)
+    if name not in avatar_names():
+        known = ", ".join(avatar_names())
+        raise ConfigError(f"there is no avatar '{name}'; there are: {known}, or the path of a TOML")
+    return AVATARS / f"{name}.toml"
+
+
+def _identity(identity: Identity, head: Head, file: Path) -> Floats:
+    count = len(head.identity_basis)
+    if len(identity.modes) > count:
+        raise ConfigError(f"{file}: identity.modes has {len(identity.modes)}; the head knows {count}")
+    total = np.zeros(count, np.float32)
+    total[: len(identity.modes)] = identity.modes
+    for preset, share in identity.mix.items():
+        if preset not in head.presets:
+            known = ", ".join(sorted(head.presets))
+            raise ConfigError(f"{file}: no preset '{preset}' in identity.mix; there are: {known}")
+        if isinstance(share, bool) or not isinstance(share, int | float):
+            raise ConfigError(f"{file}: identity.mix.{preset} should be a number, not {share!r}")
+        total += np.float32(share) * head.presets[preset]
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Colours:
+    """Reads '#rrggbb' as linear light (IEC 61966-2-1), naming the file and key where it is wrong."""
+
+    file: Path
+
+    def __call__(self, key: str, text: str) -> Colour:
+        match = re.fullmatch(r"#([0-9a-fA-F]{6})", text)
+        if not match:
+            raise ConfigError(f"{self.file}: '{key}' should be a colour like #d9a58a, not {text!r}")
+        r, g, b = (_linear(int(match[1][k : k + 2], 16) / 255) for k in (0, 2, 4))
+        return r, g, b
+
+
+def _linear(c: float) -> float:
+    return c / 12.92 if c <= 0.04045 else float(((c + 0.055) / 1.055) ** 2.4)
