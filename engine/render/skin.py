@@ -1,0 +1,197 @@
+"""Paints what the head is covered with, once for an appearance: skin, brows, irises."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import moderngl
+import numpy as np
+
+from engine.head import Head
+from engine.types import Appearance, Bytes, Floats
+
+from .canvas import program, set_uniforms
+from .surface import Corners, Normals
+
+SIZE = 2048  # texels a side of the whole uv square, of which the face has some 400 across
+IRIS = 256
+# The brow's middle line seen from the eye's centre, from the nose outwards, mm.
+_BROW = np.array([[-19, 14.0], [-11, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
+SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are on the average head, mm."""
+
+    eyes: Floats  # (2, 3) left, right
+    nose: Floats
+    mouth: Floats
+    chin: Floats
+    cheeks: Floats  # (2, 3)
+    brow: Floats  # between the brows
+    brows: tuple[Floats, Floats]  # (5, 2) each, left and right, from the nose outwards
+
+    @property
+    def points(self) -> Floats:
+        rows = [*self.eyes, self.nose, self.mouth, self.chin, *self.cheeks, self.brow]
+        return np.array(rows, np.float32)
+
+
+def find_places(head: Head) -> Places:
+    eyes, skin = head.eye_centres, head.neutral[np.unique(head.faces[head.parts["skin"]])]
+    mouth = head.neutral[head.masks["lips"] > 0.5].mean(0)
+    middle = skin[np.abs(skin[:, 0]) < 4]
+    nose = middle[(middle[:, 1] > mouth[1]) & (middle[:, 1] < eyes[0, 1])]
+    chin = middle[(middle[:, 1] < mouth[1] - 20) & (middle[:, 1] > mouth[1] - 60)]
+    cheeks = eyes * [1.25, 1.0, 1.0]
+    cheeks[:, 1] = 0.5 * eyes[:, 1] + 0.5 * mouth[1]
+    brow = np.array([0.0, eyes[0, 1] + 14.0, nose[:, 2].max() - 15.0], np.float32)
+    left = eyes[0, :2] + _BROW
+    return Places(
+        eyes, nose[nose[:, 2].argmax()], mouth, chin[chin[:, 2].argmax()],
+        cheeks.astype(np.float32), brow, (left, left * [-1.0, 1.0]),
+    )  # fmt: skip
+
+
+def paint_skin(
+    ctx: moderngl.Context, shaders: Path, head: Head, corners: Corners, look: Appearance
+) -> tuple[moderngl.Texture, moderngl.Texture]:
+    """The albedo and detail textures over the head's uv square; see bake.frag.glsl."""
+    places = find_places(head)
+    built = program(ctx, shaders, "bake.vert.glsl", "bake.frag.glsl", strokes=0)
+    sheet, box = _brow_sheet(places, look)
+    set_uniforms(
+        built,
+        sheet=tuple(box),
+        skin=look.skin,
+        lip_colour=look.lips,
+        brow_colour=look.brows,
+        hair_colour=look.hair,
+        age=look.age,
+        freckles=look.freckles,
+        stubble=look.stubble,
+        scalp_cover=look.extra.get("scalp", 0.9),
+        points=places.points,
+    )
+    strokes = ctx.texture((sheet.shape[1], sheet.shape[0]), 1, sheet.tobytes())
+    strokes.repeat_x = strokes.repeat_y = False
+    strokes.build_mipmaps()
+    strokes.use(0)
+    textures = [ctx.texture((SIZE, SIZE), 4) for _ in range(2)]
+    target = ctx.framebuffer(textures)
+    target.use()
+    target.clear(*np.sqrt(look.skin), 0.4)
+    _lay_out(ctx, built, head, corners)
+    for texture in textures:
+        texture.build_mipmaps()
+        texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+    target.release()
+    return textures[0], textures[1]
+
+
+def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) -> None:
+    """Draws the skin in uv space; first its edges, wide, so that seams do not show."""
+    vertex = corners.vertex
+    normals = Normals(head.faces, len(head.neutral))(head.neutral)
+    data = np.concatenate(
+        [corners.rest, normals[vertex], corners.uv, _masks(head)[vertex]], 1
+    ).astype(np.float32)
+    skin = head.corner_faces[np.concatenate([head.parts["skin"], head.parts["mouth_inner"]])]
+    buffer = ctx.buffer(data.tobytes())
+    index = ctx.buffer(skin.astype(np.int32).tobytes())
+    layout = [(buffer, "3f 3f 2f 4f", "rest", "normal", "uv", "paint")]
+    mesh = ctx.vertex_array(built, layout, index)
+    ctx.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
+    ctx.wireframe, ctx.line_width = True, 5.0
+    mesh.render()
+    ctx.wireframe, ctx.line_width = False, 1.0
+    mesh.render()
+
+
+def _masks(head: Head) -> Floats:
+    """(v, 4): lips, scalp, how thin (ears), inside of the mouth."""
+    ears = _ears(head)
+    columns = [head.masks["lips"], head.masks["scalp"], ears, head.masks["mouth_inner"]]
+    return np.stack(columns, 1).astype(np.float32)
+
+
+def _ears(head: Head) -> Floats:
+    """How much each vertex stands out sideways from the head between brow and mouth."""
+    x, y, z = head.neutral.T
+    eye, nose = head.eye_centres[0], head.landmarks(head.neutral, 68)[30]
+    level = (y < eye[1] + 22) & (y > nose[1] - 22) & (z < eye[2] - 40) & (z > eye[2] - 120)
+    temple = np.quantile(np.abs(x[level]), 0.55) if level.any() else 70.0
+    return np.where(level, np.clip((np.abs(x) - temple) / 8.0, 0, 1), 0).astype(np.float32)
+
+
+def _brow_sheet(places: Places, look: Appearance) -> tuple[Bytes, Floats]:
+    """Brow hairs seen from the front: (h, w) coverage, and left, bottom, width, height in mm."""
+    every = np.concatenate(places.brows)
+    low, high = every.min(0) - 12.0, every.max(0) + 12.0
+    size = np.ceil((high - low) * SHEET).astype(int)
+    sheet = np.zeros((size[1], size[0]), np.uint8)
+    rng = np.random.default_rng(7)
+    for curve in places.brows:
+        for hair, strength in _brow_hairs(curve, look, rng):
+            points = ((hair - low) * SHEET * 16).astype(np.int32)
+            cv2.polylines(sheet, [points], False, int(strength), 2, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(sheet, (0, 0), 5.0)
+    both = np.maximum(sheet, (soft * 0.75).astype(np.uint8))
+    return both, np.array([*low, *(high - low)], np.float32)
+
+
+def _brow_hairs(curve: Floats, look: Appearance, rng: np.random.Generator) -> Any:
+    """Hairs from the nose outwards: upright at first, then along the brow."""
+    thick = look.extra.get("brow_thickness", 1.0)
+    count = int(230 * look.extra.get("brow_density", 1.0))
+    along = np.linspace(0, 1, len(curve))
+    sign = np.sign(curve[-1, 0] - curve[0, 0])
+    for s in rng.beta(1.0, 1.25, count):
+        root = np.array([np.interp(s, along, curve[:, k]) for k in range(2)])
+        width = thick * np.interp(s, [0, 0.15, 0.6, 1.0], [2.6, 3.6, 2.7, 0.8])
+        v = rng.uniform(-1, 1)
+        root[1] += v * width
+        lean = np.interp(s, [0, 0.25, 1], [1.25, 0.5, -0.25]) - 0.45 * v + rng.normal(0, 0.13)
+        length = np.interp(s, [0, 0.4, 1], [5.0, 7.0, 4.5]) * rng.uniform(0.7, 1.1)
+        steps = np.linspace(0, 1, 5)[:, None] * length
+        angle = lean - 0.35 * np.linspace(0, 1, 5)[:, None]
+        yield root + steps * np.concatenate([sign * np.cos(angle), np.sin(angle)], 1), rng.uniform(110, 225)
+
+
+def paint_iris(ctx: moderngl.Context, look: Appearance) -> moderngl.Texture:
+    """An iris over [-1.25, 1.25] radii: square root of linear colour; alpha fades at the limbus."""
+    texture = ctx.texture((IRIS, IRIS), 4, iris_image(look).tobytes())
+    texture.build_mipmaps()
+    texture.repeat_x = texture.repeat_y = False
+    return texture
+
+
+def iris_image(look: Appearance) -> Bytes:
+    """(IRIS, IRIS, 4): pupil, radial fibres, a lighter collarette, a dark limbal ring."""
+    grid = (np.arange(IRIS) + 0.5) / IRIS * 2.5 - 1.25
+    x, y = np.meshgrid(grid, grid)
+    r, angle = np.hypot(x, y), np.arctan2(y, x)
+    rng = np.random.default_rng(3)
+    fibres = np.zeros_like(r)
+    for frequency in (23, 41, 67, 97):
+        bend = rng.uniform(-1.2, 1.2)
+        fibres += np.sin(frequency * angle + rng.uniform(0, 6.3) + bend * 6 * r) / 4
+    colour = np.asarray(look.iris)[None, None] * np.ones((IRIS, IRIS, 1))
+    pupil = look.extra.get("pupil", 0.36)
+    inner = np.exp(-(((r - pupil - 0.12) / 0.13) ** 2))[..., None]
+    warm = colour * 0.6 + np.array([0.16, 0.085, 0.03]) * 0.9
+    colour = colour * (1 - 0.55 * inner) + warm * 0.55 * inner
+    colour = colour * (1.0 + 0.55 * fibres[..., None] * np.clip((r - pupil) * 3, 0, 1)[..., None])
+    colour = colour * (1.25 - 0.35 * r[..., None])
+    colour = colour * (1 - 0.78 * _step(0.80, 1.0, r))[..., None]
+    colour = colour * (1 - _step(pupil + 0.04, pupil - 0.04, r) * 0.985)[..., None]
+    alpha = 1 - _step(0.90, 1.08, r)
+    out = np.concatenate([np.sqrt(np.clip(colour, 0, 1)), alpha[..., None]], 2)
+    return np.rint(out * 255).astype(np.uint8)
+
+
+def _step(low: float, high: float, x: Any) -> Any:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)

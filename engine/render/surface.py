@@ -1,0 +1,123 @@
+"""A moving surface on the GPU: positions and normals of each frame, and what never changes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.head import Head
+from engine.types import Floats, Ints
+
+_LEAST = 1e-12
+
+
+class Normals:
+    """Area-weighted vertex normals of one topology, a few array operations a frame."""
+
+    def __init__(self, faces: Ints, count: int) -> None:
+        self._corners = [np.ascontiguousarray(faces[:, k]) for k in range(3)]
+        self._around = _around(faces, count)  # (v, most) indices of triangles, padded with f
+        self._flat = np.zeros((len(faces) + 1, 3), np.float32)  # the last row pads: zero
+
+    def __call__(self, vertices: Floats) -> Floats:
+        """(v, 3) -> unit normals (v, 3)."""
+        a, b, c = (vertices[k] for k in self._corners)
+        u, w = b - a, c - a
+        flat = self._flat
+        flat[:-1, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
+        flat[:-1, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
+        flat[:-1, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+        total = flat[self._around[:, 0]]
+        for k in range(1, self._around.shape[1]):
+            total += flat[self._around[:, k]]
+        length = np.sqrt(np.einsum("vd,vd->v", total, total) + _LEAST)
+        return np.asarray(total / length[:, None], np.float32)
+
+
+def _around(faces: Ints, count: int) -> Ints:
+    """The triangles that meet at each vertex, at most eight, padded with len(faces)."""
+    vertex = faces.ravel()
+    triangle = np.repeat(np.arange(len(faces), dtype=np.int32), 3)
+    order = np.argsort(vertex, kind="stable")
+    vertex, triangle = vertex[order], triangle[order]
+    rank = np.arange(len(vertex)) - np.searchsorted(vertex, vertex)
+    most = min(int(rank.max()) + 1, 8)
+    table = np.full((count, most), len(faces), np.int32)
+    kept = rank < most
+    table[vertex[kept], rank[kept]] = triangle[kept]
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Corners:
+    """Render vertices: which vertex of the head each one is, and what never changes about it."""
+
+    vertex: Ints  # (r,)
+    uv: Floats  # (r, 2)
+    rest: Floats  # (r, 3) millimetres in the average head: where on a face this is
+    follow: Floats  # (r,) 1 turns with the head
+    lift: Floats  # (r,) millimetres off the surface: cloth
+
+
+def head_corners(head: Head) -> Corners:
+    vertex = head.corner_vertex
+    return Corners(
+        vertex,
+        head.corner_uv.astype(np.float32),
+        head.neutral[vertex],
+        head.head_weight[vertex],
+        np.zeros(len(vertex), np.float32),
+    )
+
+
+def joined(first: Corners, second: Corners) -> Corners:
+    fields = (np.concatenate([getattr(first, f), getattr(second, f)]) for f in Corners.__slots__)
+    return Corners(*fields)
+
+
+class Surface:
+    """The buffers of the head's render vertices, filled afresh for each frame."""
+
+    def __init__(self, ctx: moderngl.Context, head: Head, corners: Corners) -> None:
+        self.ctx, self.corners = ctx, corners
+        self.normals = Normals(head.faces, len(head.neutral))
+        self._moving = np.zeros((len(corners.vertex), 6), np.float32)
+        self._buffer = ctx.buffer(reserve=self._moving.nbytes, dynamic=True)
+        fixed = [corners.rest, corners.uv, corners.follow[:, None]]
+        self._fixed = ctx.buffer(np.concatenate(fixed, 1).astype(np.float32).tobytes())
+        self.light = np.ones((len(corners.vertex), 4), np.float32)
+        self._light = ctx.buffer(self.light.tobytes())
+
+    def set_light(self, light: Floats) -> None:
+        """How much of the ambient, key and two rim lights reaches each render vertex: (r, 4)."""
+        self.light = light
+        self._light.write(np.ascontiguousarray(light, np.float32).tobytes())
+
+    def move(self, vertices: Floats) -> None:
+        """Takes the posed vertices (v, 3) of this frame."""
+        normals = self.normals(vertices)[self.corners.vertex]
+        self._moving[:, :3] = vertices[self.corners.vertex] + normals * self.corners.lift[:, None]
+        self._moving[:, 3:] = normals
+        self._buffer.write(self._moving.tobytes())
+
+    def mesh(self, program: Any, triangles: NDArray[np.integer]) -> moderngl.VertexArray:
+        """The triangles (m, 3) of render vertices, drawn by `program`."""
+        layout = [
+            (self._buffer, "3f 3f", "position", "normal"),
+            (self._fixed, "3f 2f 1f", "rest", "uv", "follow"),
+            (self._light, "4f", "light"),
+        ]
+        index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+        kept = [_kept(program, *one) for one in layout]
+        return self.ctx.vertex_array(program, [one for one in kept if len(one) > 2], index)
+
+
+def _kept(program: Any, buffer: moderngl.Buffer, formats: str, *names: str) -> tuple[Any, ...]:
+    """The layout with padding in place of attributes that the compiler dropped."""
+    parts = [
+        (f, name) if name in program else (f"{int(f[0]) * 4}x", "")
+        for f, name in zip(formats.split(), names, strict=True)
+    ]
+    return buffer, " ".join(f for f, _ in parts), *(name for _, name in parts if name)

@@ -1,0 +1,21 @@
+// Light and film, shared by all materials. World space: millimetres, z towards the camera.
+const vec3 KEY = vec3(-0.50, 0.52, 0.69);  // directions to the lights, unit length
+const vec3 FILL = vec3(0.72, 0.12, 0.68);
+const vec3 RIM_LEFT = vec3(-0.80, 0.32, -0.50);
+const vec3 RIM_RIGHT = vec3(0.77, 0.38, -0.51);
+const vec3 KEY_COLOUR = vec3(2.55, 2.30, 2.05);
+const vec3 FILL_COLOUR = vec3(0.42, 0.48, 0.58);
+const vec3 RIM_COLOUR = vec3(1.5, 1.65, 1.9);
+const vec3 SKY = vec3(0.46, 0.50, 0.56);
+const vec3 GROUND = vec3(0.24, 0.19, 0.165);
+
+vec3 ambient(vec3 n) { return mix(GROUND, SKY, 0.5 + 0.5 * n.y); }
+
+// K. Narkowicz's fit of the ACES film curve, then sRGB's gamma as a square root and a touch.
+vec3 film(vec3 light) {
+    vec3 x = light * 0.62;
+    x = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14);
+    return pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
+}
+
+float highlight(vec3 n, vec3 h, float power) { return pow(max(dot(n, h), 0.0), power); }
