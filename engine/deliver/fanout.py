@@ -1,0 +1,164 @@
+"""Encode once, hand out to every viewer at t + delay.
+
+Both streams are timed here and nowhere else: a packet leaves when the session's clock says
+t + delay, and aiortc's sender reports pair that moment with its media time, so a browser that
+plays them in step plays them as they were.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from av.packet import Packet
+
+from ..channel import Channel
+from ..clock import Clock
+from ..stats import Stats
+from ..types import AudioChunk, Picture
+from .encode import BLOCK, SOUND_RATE, Blocks, Encoded, PictureEncoder, SoundEncoder
+
+_TOO_LATE = 0.25  # seconds behind its time after which a picture is not worth encoding
+_KEY_PAUSE = 0.3  # seconds between key frames, however many viewers ask
+_AHEAD = 64  # packets that may wait for their time
+_WAITING = {"video": 12, "audio": round(0.4 * SOUND_RATE / BLOCK)}  # packets a viewer: 0.4 s
+
+
+class Outlet(MediaStreamTrack):
+    """One viewer's end of a stream: what it has not sent yet waits here, in a bounded queue.
+
+    When it runs over, sound loses the oldest packet; pictures are told as differences, so all
+    that wait go and the next key frame is awaited. Either is counted in `dropped`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.dropped = self.sent = 0
+        self.origin: int | None = None  # what the sender adds to pts, once it has sent something
+        self.stamp: Callable[[], int] | None = None  # reads the sender's last RTP timestamp
+        self._pts = 0  # of the packet that the sender took last
+        self.opened = self.in_step = False
+        self._most = _WAITING[kind]
+        self._queued: deque[Encoded] = deque()
+        self._news = asyncio.Event()
+
+    def offer(self, encoded: Encoded) -> bool:
+        """Queues a packet; False where this viewer needs a key frame to go on."""
+        if not self.opened or self.readyState != "live":
+            return True
+        if len(self._queued) >= self._most:
+            lost = len(self._queued) if self.kind == "video" else 1
+            self.dropped += lost
+            self.in_step = self.kind == "audio"
+            for _ in range(lost):
+                self._queued.popleft()
+        self.in_step = self.in_step or encoded.key
+        if self.in_step:
+            self._queued.append(encoded)
+            self._news.set()
+        return self.in_step
+
+    async def recv(self) -> "Packet[Any]":
+        """aiortc's sender calls this when it has sent a packet and is ready for the next."""
+        self.opened = True
+        if self.origin is None and self.sent and self.stamp is not None:
+            self.origin = (self.stamp() - self._pts) % 2**32
+        while not self._queued:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._news.clear()
+            await self._news.wait()
+        packet = self._queued.popleft().packet
+        self.sent += 1
+        self._pts = packet.pts or 0
+        return packet
+
+    def stop(self) -> None:
+        super().stop()
+        self._news.set()
+
+
+class Fanout:
+    """The two streams of a session, from raw values to every viewer's outlets."""
+
+    def __init__(self, clock: Clock, delay: float, stats: Stats, bits: int) -> None:
+        self.outlets: set[Outlet] = set()
+        self.matte = False  # whether pictures go out as colour above alpha
+        self._clock, self._delay, self._stats = clock, delay, stats
+        self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
+        self._key_wanted, self._key_at = True, -_KEY_PAUSE
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="encode")
+
+    def request_key(self) -> None:
+        """The next picture will be one that a viewer can begin with."""
+        self._key_wanted = True
+
+    async def run(self, pictures: Channel[Picture], sound: Channel[AudioChunk]) -> None:
+        """Until both channels close and all that they held has been handed out."""
+        drawn: Channel[Encoded] = Channel("encoded pictures", _AHEAD, live=False)
+        heard: Channel[Encoded] = Channel("encoded sound", _AHEAD, live=False)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._encode_pictures(pictures, drawn))
+                tasks.create_task(self._encode_sound(sound, heard))
+                tasks.create_task(self._hand_out("video", drawn))
+                tasks.create_task(self._hand_out("audio", heard))
+        finally:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _encode_pictures(self, source: Channel[Picture], sink: Channel[Encoded]) -> None:
+        loop = asyncio.get_running_loop()
+        async for picture in source:
+            self.matte = picture.pixels.shape[2] == 4
+            if not self._anyone("video"):
+                continue
+            if self._clock.now() > picture.t + self._delay + _TOO_LATE:
+                self._stats.count("deliver.pictures too late")
+                continue
+            await sink.put(
+                await loop.run_in_executor(self._pool, self._encode, picture, self._key_due())
+            )
+        await sink.close()
+
+    def _encode(self, picture: Picture, key: bool) -> Encoded:
+        with self._stats.timed("encode"):
+            return self._encoder.encode(picture, key)
+
+    async def _encode_sound(self, source: Channel[AudioChunk], sink: Channel[Encoded]) -> None:
+        loop = asyncio.get_running_loop()
+        blocks = Blocks()
+        async for chunk in source:
+            for block in blocks.push(chunk):
+                if self._anyone("audio"):
+                    await sink.put(
+                        await loop.run_in_executor(self._pool, self._sound.encode, block)
+                    )
+            self._stats.counts["deliver.sound filled ms"] = _ms(blocks.filled)
+            self._stats.counts["deliver.sound cut ms"] = _ms(blocks.cut)
+        await sink.close()
+
+    async def _hand_out(self, kind: str, source: Channel[Encoded]) -> None:
+        async for encoded in source:
+            due = encoded.t + self._delay
+            await self._clock.sleep_until(due)
+            self._stats.add(f"deliver.{kind} behind", self._clock.now() - due)
+            for outlet in [o for o in self.outlets if o.kind == kind]:
+                if not outlet.offer(encoded):
+                    self.request_key()
+
+    def _anyone(self, kind: str) -> bool:
+        return any(o.opened for o in self.outlets if o.kind == kind)
+
+    def _key_due(self) -> bool:
+        due = self._key_wanted and self._clock.now() >= self._key_at + _KEY_PAUSE
+        if due:
+            self._key_wanted, self._key_at = False, self._clock.now()
+        return due
+
+
+def _ms(samples: int) -> int:
+    return round(samples * 1000 / SOUND_RATE)

@@ -1,0 +1,132 @@
+"""Who may ask the server what.
+
+A page of any web site can send requests to this machine, so from the first line on:
+- Host must be one of our own names, or a rebound DNS name would make us that site's own server;
+- a request that names its Origin must come from our own page, and be declared as JSON;
+- beyond loopback a token is needed, from the printed link, once; then a cookie stands for it.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ..errors import ConfigError
+from .tls import write_private
+
+OPEN = ("/", "/healthz", "/viewer/", "/login")  # what needs no token: nothing in it is private
+_COOKIE = "likeness"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server on `host` can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def link_token(folder: Path) -> str:
+    """The token of the printed link: LIKENESS_TOKEN, or one kept for this user between runs."""
+    if given := os.environ.get("LIKENESS_TOKEN", ""):
+        if len(given) < 16:
+            raise ConfigError("LIKENESS_TOKEN is too short to keep anyone out: use 16 characters")
+        return given
+    file = folder / "token"
+    if not file.is_file():
+        write_private(file, secrets.token_urlsafe(24).encode())
+    return file.read_text().strip()
+
+
+def same(one: str, other: str) -> bool:
+    """Equality in a time that does not tell how much was right."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+class Guard:
+    """The middleware that every request passes; `token` is "" where none is needed."""
+
+    def __init__(self, names: list[str], token: str, secure: bool) -> None:
+        self._names = {name.lower() for name in names}
+        self._token, self._secure = token, secure
+        self._ticket = hashlib.sha256(b"likeness cookie " + token.encode()).hexdigest()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = self._refusal(request)
+        response = refusal if refusal is not None else await self._handled(request, handler)
+        response.headers.update(HEADERS)
+        return response
+
+    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as e:
+            return refuse(e.status, e.reason)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if not self._is_ours(request.host):
+            return refuse(421, f"this server does not answer to the name {request.host[:80]}")
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.lower() != f"{self._scheme}://{request.host}".lower():
+            return refuse(403, "another site's page may not use this server")
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            if request.method != "GET" or not _is_open(request.path):
+                return refuse(403, "another site's page may not use this server")
+        if request.method == "POST" and request.content_type != "application/json":
+            return refuse(415, "send application/json")
+        if self._token and not _is_open(request.path) and not self._is_known(request):
+            return refuse(401, "open the link that the engine printed: it holds the token")
+        return None
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self._secure else "http"
+
+    def _is_ours(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        return name.strip("[]").lower() in self._names
+
+    def _is_known(self, request: web.Request) -> bool:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer" and same(token, self._token):
+            return True
+        return same(request.cookies.get(_COOKIE, ""), self._ticket)
+
+    async def login(self, request: web.Request) -> web.Response:
+        """POST /login with the token as Bearer: a cookie that scripts cannot read."""
+        if self._token and not self._is_known(request):
+            return refuse(401, "this link's token is not valid any more: open the printed one")
+        response = web.json_response({"ok": True})
+        response.set_cookie(
+            _COOKIE, self._ticket, httponly=True, samesite="Strict", secure=self._secure,
+            max_age=30 * 86_400,
+        )  # fmt: skip
+        return response
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith("/viewer/")
+
+
+def refuse(status: int, why: str) -> web.Response:
+    return web.json_response({"error": why}, status=status)

@@ -1,0 +1,220 @@
+"""The page, and what it asks for: `POST /offer`, `/info`, `/stats`, `/healthz`."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from ..channel import Channel
+from ..clock import Clock
+from ..errors import ConfigError, DeliveryError
+from ..stats import Stats
+from ..types import AudioChunk, Command, Picture
+from . import tls
+from .fanout import Fanout
+from .guard import Guard, is_loopback, link_token, refuse
+from .webrtc import Viewer
+
+_PAGE = Path(__file__).parent / "viewer"
+_BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,000
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverConfig:
+    """Where the page is served, and to how many."""
+
+    host: str = "127.0.0.1"  # beyond loopback (0.0.0.0: everywhere) needs tls
+    port: int = 8080  # 0: any free one
+    tls: tuple[str, ...] = ()  # ("auto",) or (certificate file, key file)
+    names: tuple[str, ...] = ()  # further host names by which browsers may call this server
+    viewers: int = 8  # at most, at one time
+    bits: int = 2_500_000  # bit/s of picture: sharp at 512 x 512 and 30 a second
+
+
+class Server:
+    """Shows a session to browsers.
+
+    `info()` is what the page says of the session; of its keys the page knows `scene`,
+    `avatar`, `provider`, `source` (words), `microphone` (True: a live one, on this machine)
+    and `background`. `async with server:` binds the port, or raises DeliveryError.
+    """
+
+    def __init__(
+        self,
+        config: DeliverConfig,
+        clock: Clock,
+        delay: float,
+        stats: Stats,
+        info: Callable[[], dict[str, Any]],
+    ) -> None:
+        if not is_loopback(config.host) and not config.tls:
+            raise ConfigError(
+                f"--host {config.host} opens the page to other machines: add --tls auto"
+            )
+        self.url = ""  # what to open, with the token where one is needed
+        self.viewers: dict[Viewer, asyncio.Task[None]] = {}
+        self._config, self._clock, self._delay = config, clock, delay
+        self._stats, self._info = stats, info
+        self._fanout = Fanout(clock, delay, stats, config.bits)
+        self._commands: Channel[Command] | None = None
+        self._numbers = itertools.count(1)
+        self._runner: web.AppRunner | None = None
+        self._taken: dict[str, Any] = {}
+        self._taken_at = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        config = self._config
+        secure = tls.context(config.tls, config.host)
+        token = "" if is_loopback(config.host) else link_token(tls.state_folder())
+        names = [*tls.names_of(config.host), *config.names]
+        self._runner = web.AppRunner(
+            self._app(Guard(names, token, secure is not None)), access_log=None, shutdown_timeout=1
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, config.host, config.port, ssl_context=secure)
+        try:
+            await site.start()
+        except OSError as e:
+            await self._runner.cleanup()
+            raise DeliveryError(
+                f"cannot serve on {config.host} port {config.port} ({e.strerror}): "
+                "end what uses it, or choose another with --port"
+            ) from e
+        self.url = self._link(token)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._leave("The session has ended.")
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def run(
+        self,
+        pictures: Channel[Picture],
+        sound: Channel[AudioChunk],
+        commands: Channel[Command] | None = None,
+    ) -> None:
+        """Sends to whoever watches, until both channels are closed and all of it was sent."""
+        self._commands = commands
+        await self._fanout.run(pictures, sound)
+
+    async def _leave(self, reason: str) -> None:
+        viewers = list(self.viewers.items())
+        await asyncio.gather(*(viewer.close(reason) for viewer, _ in viewers))
+        await asyncio.gather(*(task for _, task in viewers), return_exceptions=True)
+
+    def _link(self, token: str) -> str:
+        assert self._runner is not None
+        port = self._runner.addresses[0][1]
+        host = self._config.host
+        if host in ("0.0.0.0", "::", ""):
+            host = outward_address()
+        name = f"[{host}]" if ":" in host else host
+        scheme = "https" if self._config.tls else "http"
+        return f"{scheme}://{name}:{port}/" + (f"#token={token}" if token else "")
+
+    def _app(self, guard: Guard) -> web.Application:
+        app = web.Application(middlewares=[guard.middleware], client_max_size=_BODY)
+        app.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/healthz", self._healthz),
+                web.get("/info", self._about),
+                web.get("/stats", self._figures),
+                web.post("/login", guard.login),
+                web.post("/offer", self._offer),
+                web.static("/viewer", _PAGE),
+            ]
+        )
+        return app
+
+    async def _page(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_PAGE / "index.html")
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _about(self, request: web.Request) -> web.Response:
+        own = {"same_machine": is_same_machine(request), "matte": self._fanout.matte}
+        return web.json_response(self._info() | own)
+
+    async def _figures(self, request: web.Request) -> web.Response:
+        return web.json_response(self.figures())
+
+    def figures(self) -> dict[str, Any]:
+        """Everything measured, as plain values."""
+        return {
+            "seconds": round(self._clock.now(), 3),
+            "delay": self._delay,
+            "info": self._info(),
+            "milliseconds": self._stats.milliseconds(),
+            "counts": dict(self._stats.counts),
+            "viewers": [viewer.describe() for viewer in self.viewers],
+        }
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        if len(self.viewers) >= self._config.viewers:
+            return refuse(503, f"all {self._config.viewers} places are taken: try again later")
+        try:
+            offer = json.loads(await request.text())
+        except (ValueError, RecursionError):
+            return refuse(400, "the body is not JSON")
+        if not isinstance(offer, dict) or offer.get("type") != "offer":
+            return refuse(400, 'send {"sdp": ..., "type": "offer"}')
+        viewer = Viewer(
+            f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state, self._command
+        )
+        self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
+        try:
+            sdp = await viewer.answer(str(offer.get("sdp", "")))
+        except ValueError as e:
+            await viewer.close("")
+            return refuse(400, str(e)[:200])
+        return web.json_response({"sdp": sdp, "type": "answer"})
+
+    async def _attend(self, viewer: Viewer) -> None:
+        try:
+            await viewer.attend()
+        finally:
+            del self.viewers[viewer]
+
+    def _state(self, viewer: Viewer) -> dict[str, Any]:
+        """What a page is told twice a second."""
+        own = {"dropped": viewer.describe()["dropped"], "viewers": len(self.viewers)}
+        return self._common() | own
+
+    def _common(self) -> dict[str, Any]:
+        """What is the same for each page; taken once for all, since percentiles take time."""
+        if self._clock.now() > self._taken_at + 0.4:
+            self._taken_at = self._clock.now()
+            self._taken = {
+                "delay": self._delay,
+                "matte": self._fanout.matte,
+                "counts": dict(self._stats.counts),
+                "milliseconds": self._stats.milliseconds(),
+            }
+        return self._taken
+
+    async def _command(self, source: str, name: str, args: dict[str, str]) -> None:
+        if self._commands is not None:
+            await self._commands.put(Command(self._clock.now(), source, name, args))
+
+
+def is_same_machine(request: web.Request) -> bool:
+    """Whether browser and server share a machine, and so its microphone and loudspeaker."""
+    transport = request.transport
+    if transport is None:
+        return False
+    here, there = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    return bool(here and there and here[0] == there[0])
+
+
+def outward_address() -> str:
+    """This machine's address on its network: the one that another machine would use."""
+    own = [n for n in tls.names_of("0.0.0.0") if n.count(".") == 3 and not is_loopback(n)]
+    return own[0] if own else "127.0.0.1"

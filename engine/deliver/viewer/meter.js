@@ -1,0 +1,136 @@
+// What this viewer measures of its own stream.
+//
+// The engine stamps sound and pictures in session time t. RTP timestamps are t in ticks plus a
+// number that is random a connection; the engine tells that number, and its clock by ping. So
+// for each picture shown and each sound played, session time now - t is the whole latency.
+
+const TICKS = { video: 90000, audio: 48000 };
+const KEPT = 300; // samples: ten seconds of pictures
+
+export class Meter {
+  constructor(video, send) {
+    this.video = video;
+    this.send = send;
+    this.peer = null;
+    this.spark = [];
+    this.showing = this.onPicture.bind(this);
+    this.reset();
+    setInterval(() => this.ping(), 500);
+    setInterval(() => this.sound(), 100);
+    setInterval(() => this.count(), 1000);
+  }
+
+  reset() {
+    this.pings = [];
+    this.ahead = null; // session time minus performance.now(), seconds
+    this.origins = {};
+    this.latency = { video: [], audio: [] };
+    this.shown = [];
+    this.before = null;
+    this.receiver = {};
+  }
+
+  watch(peer) {
+    this.reset();
+    this.peer = peer;
+    for (let i = 0; i < 8; i++) setTimeout(() => this.ping(), 60 * i);
+    this.video.requestVideoFrameCallback(this.showing);
+  }
+
+  // Clock
+
+  ping() {
+    this.send({ ping: performance.now() });
+  }
+
+  message(message) {
+    if (message.pong !== undefined) this.pong(message.pong, message.t);
+    if (message.state !== undefined) this.origins = message.state.rtp;
+  }
+
+  pong(sent, t) {
+    const now = performance.now();
+    this.pings.push({ trip: now - sent, ahead: t - (now + sent) / 2000 });
+    if (this.pings.length > 40) this.pings.shift();
+    const best = this.pings.reduce((a, b) => (b.trip < a.trip ? b : a));
+    this.ahead = best.ahead;
+  }
+
+  /** Seconds between the moment that an RTP timestamp stands for and `ms` on this page's clock. */
+  age(kind, rtp, ms) {
+    const origin = this.origins[kind];
+    if (this.ahead === null || origin === null || origin === undefined) return null;
+    const now = Math.round((ms / 1000 + this.ahead) * TICKS[kind]);
+    return ((now - ((rtp - origin) | 0)) | 0) / TICKS[kind];
+  }
+
+  // Readings
+
+  onPicture(now, frame) {
+    this.shown.push(now);
+    this.note("video", this.age("video", frame.rtpTimestamp, frame.expectedDisplayTime));
+    this.video.requestVideoFrameCallback(this.showing);
+  }
+
+  sound() {
+    const receiver = this.peer?.getReceivers().find((r) => r.track.kind === "audio");
+    for (const source of receiver?.getSynchronizationSources() ?? []) {
+      const ms = source.timestamp - performance.timeOrigin;
+      this.note("audio", this.age("audio", source.rtpTimestamp, ms));
+    }
+  }
+
+  note(kind, seconds) {
+    if (seconds === null) return;
+    const list = this.latency[kind];
+    list.push(seconds * 1000);
+    if (list.length > KEPT) list.shift();
+  }
+
+  async count() {
+    if (!this.peer || this.peer.connectionState !== "connected") return;
+    const now = performance.now();
+    this.shown = this.shown.filter((ms) => ms > now - 2000);
+    const found = { now };
+    for (const s of (await this.peer.getStats()).values()) {
+      if (s.type === "inbound-rtp") found[s.kind] = s;
+      if (s.type === "candidate-pair" && s.nominated) found.pair = s;
+    }
+    const bits = (s) => 8 * ((s?.video?.bytesReceived ?? 0) + (s?.audio?.bytesReceived ?? 0));
+    const rate = this.before ? (bits(found) - bits(this.before)) / (now - this.before.now) : null;
+    this.before = found;
+    this.receiver = {
+      kbits: rate,
+      fps: this.shown.length > 1 ? (this.shown.length - 1) / ((this.shown.at(-1) - this.shown[0]) / 1000) : 0,
+      lost: (found.video?.packetsLost ?? 0) + (found.audio?.packetsLost ?? 0),
+      dropped: found.video?.framesDropped ?? 0,
+      frozen: found.video?.freezeCount ?? 0,
+      patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
+      rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
+    };
+    const median = percentile(this.latency.video.slice(-30), 50);
+    if (median !== null) this.spark = [...this.spark.slice(-89), median];
+    this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });
+  }
+
+  figures() {
+    const { video, audio } = this.latency;
+    const seen = percentile(video, 50);
+    const heard = percentile(audio.slice(-60), 50);
+    return {
+      latency_p50: seen,
+      latency_p95: percentile(video, 95),
+      sound_latency_p50: heard,
+      // positive: the sound comes after its picture
+      skew: seen === null || heard === null ? null : heard - percentile(video.slice(-180), 50),
+      ping: this.pings.length ? Math.min(...this.pings.map((p) => p.trip)) : null,
+      ...this.receiver,
+    };
+  }
+}
+
+function percentile(values, p) {
+  if (!values.length) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((p / 100) * sorted.length))];
+}

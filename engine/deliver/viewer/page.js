@@ -1,0 +1,205 @@
+// The page: what a person sees and presses.
+
+import { Link, WORDS } from "./link.js";
+import { Matte } from "./matte.js";
+import { Meter } from "./meter.js";
+
+const $ = (id) => document.getElementById(id);
+const asked = new URLSearchParams(location.search);
+const bare = asked.has("bare");
+const video = $("video");
+const matte = new Matte($("matte"), video);
+let info = {};
+let told = {};
+let chosen = bare && asked.has("sound") ? true : null; // whether to sound, once a person has said
+
+const link = new Link({
+  state: showState,
+  info: (fresh) => {
+    info = fresh;
+    matte.run(Boolean(info.matte));
+    $("who").textContent = info.avatar ? capital(info.avatar) : "";
+    applySound();
+  },
+  stream: (stream, peer) => {
+    video.srcObject = stream;
+    video.play().catch(() => applySound());
+    meter.watch(peer);
+    applySound();
+  },
+  message: (message) => {
+    meter.message(message);
+    if (message.state) {
+      told = message.state;
+      matte.run(Boolean(told.matte));
+    }
+  },
+});
+const meter = new Meter(video, (message) => link.send(message));
+
+// State in words
+
+function showState(state, detail, seconds) {
+  if (document.body.dataset.state === "live" && state !== "live") keepStill();
+  document.body.dataset.state = state;
+  const [title, words] = WORDS[state];
+  const again = seconds > 0.5 ? ` Next try in ${Math.ceil(seconds)} s.` : "";
+  const brief = state === "lost" ? (again ? `Reconnecting in ${Math.ceil(seconds)} s` : "Reconnecting") : title;
+  setText($("state").lastElementChild, brief);
+  setText($("title"), title);
+  setText($("words"), (detail && state === "refused" ? `${capital(detail)}.` : words && `${words}.`) + again);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+video.addEventListener("playing", () => document.body.dataset.state !== "live" && showState("live"));
+
+/** Keeps the last picture on the page, dimmed, until there is a next one. */
+function keepStill() {
+  const seen = matte.running ? $("matte") : video;
+  const [w, h] = matte.running ? [seen.width, seen.height] : [video.videoWidth, video.videoHeight];
+  if (!w || bare) return;
+  [$("still").width, $("still").height] = [w, h];
+  $("still").getContext("2d").drawImage(seen, 0, 0, w, h);
+}
+
+// Sound. Browsers let a page sound only after a click, so it starts muted and says so.
+
+const wouldEcho = () => Boolean(info.microphone && info.same_machine);
+
+function applySound() {
+  video.muted = chosen !== true;
+  const muted = video.muted || video.volume === 0;
+  $("mute").setAttribute("aria-pressed", String(muted));
+  $("mute").title = `${muted ? "Turn sound on" : "Turn sound off"} (M)`;
+  $("hear").hidden = bare || chosen !== null || wouldEcho();
+  $("echo").hidden = bare || chosen !== null || !wouldEcho();
+}
+
+function sound(on) {
+  chosen = on;
+  if (on && video.volume === 0) $("volume").value = video.volume = 1;
+  applySound();
+  if (on) video.play().catch(() => sound(null));
+}
+
+$("hear").onclick = () => sound(true);
+$("anyway").onclick = () => sound(true);
+$("mute").onclick = () => sound(video.muted || video.volume === 0);
+$("volume").oninput = () => {
+  video.volume = Number($("volume").value);
+  sound(video.volume > 0);
+};
+
+function nudge(by) {
+  $("volume").value = Math.min(1, Math.max(0, Number($("volume").value) + by));
+  $("volume").oninput();
+}
+
+// Statistics
+
+const number = (value, digits = 0, unit = "") =>
+  value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−") + unit;
+
+function panel(open) {
+  $("panel").hidden = !open;
+  $("stats").setAttribute("aria-pressed", String(open));
+  document.body.classList.toggle("wide", open);
+  if (open) fillPanel();
+}
+$("stats").onclick = () => panel($("panel").hidden);
+
+function fillPanel() {
+  if ($("panel").hidden) return;
+  const f = meter.figures();
+  const counts = told.counts ?? {};
+  const values = {
+    latency: number(f.latency_p50),
+    latency95: number(f.latency_p95, 0, " ms"),
+    delay: number(told.delay * 1000, 0, " ms"),
+    skew: f.skew === null ? "–" : `${number(Math.abs(f.skew), 0, " ms")} ${f.skew >= 0 ? "later" : "earlier"}`,
+    fps: number(f.fps, 1),
+    size: video.videoWidth ? `${video.videoWidth} × ${video.videoHeight >> (matte.running ? 1 : 0)}` : "–",
+    bitrate: f.kbits > 999 ? number(f.kbits / 1000, 2, " Mbit/s") : number(f.kbits, 0, " kbit/s"),
+    rtt: number(f.rtt ?? f.ping, 1, " ms"),
+    late: number(counts["deliver.pictures too late"] ?? 0),
+    queue: number((told.dropped?.video ?? 0) + (told.dropped?.audio ?? 0)),
+    lost: number(f.lost),
+    dropped: number(f.dropped),
+    patched: number((f.patched_ms ?? 0) + (counts["deliver.sound filled ms"] ?? 0), 0, " ms"),
+    avatar: info.avatar ? capital(info.avatar) : "–",
+    source: info.source ?? "–",
+    provider: info.provider ?? "–",
+    viewers: number(told.viewers),
+  };
+  for (const [name, text] of Object.entries(values)) setText(document.querySelector(`[data-stat=${name}]`), text);
+  drawSpark();
+}
+
+function drawSpark() {
+  const [canvas, values] = [$("spark"), meter.spark];
+  const pen = canvas.getContext("2d");
+  const top = Math.max(100, ...values) * 1.1;
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.beginPath();
+  values.forEach((v, i) => pen.lineTo(canvas.width - 4 - (values.length - 1 - i) * 3, canvas.height - 3 - (v / top) * (canvas.height - 6)));
+  pen.lineWidth = 2;
+  pen.lineJoin = "round";
+  pen.strokeStyle = "#8fe3cf";
+  pen.stroke();
+}
+setInterval(fillPanel, 500);
+
+// The picture's own light on the wall behind it
+
+function glow() {
+  if (!matte.running && document.body.dataset.state === "live" && !document.hidden)
+    $("glow").getContext("2d").drawImage(video, 0, 0, 16, 16);
+}
+if (!bare) setInterval(glow, 400);
+
+// Full screen, keys, idle
+
+function full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.documentElement.requestFullscreen().catch(() => {});
+}
+$("full").onclick = full;
+document.addEventListener("fullscreenchange", () => {
+  const on = Boolean(document.fullscreenElement);
+  document.body.classList.toggle("full", on);
+  $("full").setAttribute("aria-pressed", String(on));
+});
+
+const KEYS = {
+  m: () => $("mute").click(),
+  s: () => $("stats").click(),
+  f: full,
+  arrowup: () => nudge(0.1),
+  arrowdown: () => nudge(-0.1),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target === $("volume") || bare) return;
+  const press = KEYS[event.key.toLowerCase()];
+  if (press) {
+    event.preventDefault();
+    press();
+  }
+});
+
+let idle;
+for (const sign of ["pointermove", "pointerdown", "keydown"])
+  document.addEventListener(sign, () => {
+    document.body.classList.remove("idle");
+    clearTimeout(idle);
+    idle = setTimeout(() => document.body.classList.add("idle"), 2500);
+  });
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+document.body.classList.toggle("bare", bare);
+window.likeness = { meter, link }; // for tests and for the curious
+panel(asked.has("stats"));
+link.run();

@@ -1,0 +1,189 @@
+"""One viewer: a peer connection with the session's two streams and a channel for words.
+
+The data channel is made by the page. It carries JSON both ways:
+page -> server   {"ping": ms}  {"report": {name: number}}  {"command": name, "args": {...}}
+server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
+`t` is session time, so that the page can tell its own clock's distance from the session's.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidStateError
+from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, AnyRtcpPacket, RtcpPsfbPacket
+
+from ..clock import Clock
+from .fanout import Fanout, Outlet
+
+_CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
+_CONNECT = 15.0  # seconds in which a viewer must have connected
+_STATE = 0.5  # seconds between two states
+_REPORT = re.compile(r"[a-z_0-9]{1,32}")
+_TEXT = 8192  # characters in the longest message taken from a page
+log = logging.getLogger("likeness.deliver")
+
+
+class Viewer:
+    """Somebody who watches. `closed` is set once the connection is over, for whatever reason."""
+
+    def __init__(
+        self,
+        name: str,
+        fanout: Fanout,
+        clock: Clock,
+        state: Callable[["Viewer"], dict[str, Any]],
+        command: Callable[[str, str, dict[str, str]], Awaitable[None]],
+    ) -> None:
+        self.name, self.since = name, clock.now()
+        self.closed, self._joined = asyncio.Event(), asyncio.Event()
+        self.report: dict[str, float] = {}  # what the page says that it measured
+        self.outlets = {kind: Outlet(kind) for kind in ("audio", "video")}
+        self._fanout, self._clock, self._state, self._command = fanout, clock, state, command
+        self._channel: RTCDataChannel | None = None
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        for outlet in self.outlets.values():
+            self._add(outlet)
+        self._peer.on("datachannel", self._on_channel)
+        self._peer.on("connectionstatechange", self._on_connection)
+
+    def _add(self, outlet: Outlet) -> None:
+        transceiver = self._peer.addTransceiver(outlet, direction="sendonly")
+        offered = RTCRtpSender.getCapabilities(outlet.kind).codecs
+        transceiver.setCodecPreferences([c for c in offered if c.mimeType in _CODECS[outlet.kind]])
+        on_picture_lost(transceiver.sender, self._fanout.request_key)
+        outlet.stamp = partial(last_rtp_timestamp, transceiver.sender)
+
+    async def answer(self, sdp: str) -> str:
+        """The SDP that answers an offer; ValueError where that is no offer for our streams."""
+        try:
+            await self._peer.setRemoteDescription(
+                RTCSessionDescription(without_hidden_names(sdp), "offer")
+            )
+            await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except (ValueError, InvalidStateError, IndexError, KeyError, AttributeError) as e:
+            raise ValueError(f"not an offer that can be answered: {e}") from e
+        self._fanout.outlets.update(self.outlets.values())
+        return str(self._peer.localDescription.sdp)
+
+    async def attend(self) -> None:
+        """Tells the page the state of things until the connection is over; then cleans up."""
+        try:
+            await asyncio.wait_for(self._joined.wait(), _CONNECT)
+            while not self.closed.is_set():
+                self._say({"state": self._state(self) | self._ties()})
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.closed.wait(), _STATE)
+        except TimeoutError:
+            log.info("%s did not connect", self.name)
+        finally:
+            await self.close("")
+
+    def _ties(self) -> dict[str, Any]:
+        """What ties a viewer's readings to session time: RTP and wall-clock origins."""
+        origins = {kind: outlet.origin for kind, outlet in self.outlets.items()}
+        return {"t": self._clock.now(), "rtp": origins, "wall": time.time() - self._clock.now()}
+
+    async def close(self, reason: str) -> None:
+        """Ends the connection; the page is told `reason`."""
+        if reason:
+            self._say({"bye": reason})
+            await asyncio.sleep(0.05)
+        self.closed.set()
+        self._joined.set()
+        self._fanout.outlets.difference_update(self.outlets.values())
+        await self._peer.close()
+
+    def describe(self) -> dict[str, Any]:
+        """For /stats: how this viewer does, by the server's count and by its own."""
+        return {
+            "name": self.name,
+            "seconds": round(self._clock.now() - self.since, 1),
+            "sent": {k: o.sent for k, o in self.outlets.items()},
+            "dropped": {k: o.dropped for k, o in self.outlets.items()},
+            "reported": self.report,
+        }
+
+    def _on_connection(self) -> None:
+        if self._peer.connectionState in ("failed", "closed"):
+            self.closed.set()
+            self._joined.set()
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._joined.set()
+        channel.on("message", self._on_message)
+        channel.on("close", self.closed.set)
+
+    async def _on_message(self, text: str | bytes) -> None:
+        message = _parsed(text)
+        if isinstance(ping := message.get("ping"), int | float):
+            self._say({"pong": ping, "t": self._clock.now()})
+        if isinstance(report := message.get("report"), dict):
+            self.report = {
+                k: float(v) for k, v in list(report.items())[:32]
+                if _REPORT.fullmatch(k) and isinstance(v, int | float)
+            }  # fmt: skip
+        if isinstance(name := message.get("command"), str):
+            args = message.get("args")
+            pairs = list(args.items())[:16] if isinstance(args, dict) else []
+            await self._command(self.name, name[:64], {k: str(v)[:256] for k, v in pairs})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._channel is not None and self._channel.readyState == "open":
+            self._channel.send(json.dumps(message, allow_nan=False))
+
+
+def _parsed(text: str | bytes) -> dict[str, Any]:
+    """A JSON object from a page; {} for anything else, since nobody is there to be told."""
+    if not isinstance(text, str) or len(text) > _TEXT:
+        return {}
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def without_hidden_names(sdp: str) -> str:
+    """An offer without its `.local` candidates, which stand for addresses a browser hides.
+
+    Looking them up takes a second or more and is not needed: the browser's checks reach our
+    own candidates, and show where it is. For the same reason no end of candidates is taken.
+    """
+    hidden = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ \S+\.local\b|^a=end-of-candidates")
+    return "".join(line for line in sdp.splitlines(keepends=True) if not hidden.match(line))
+
+
+# aiortc hides two things that are needed here; these two functions are all that touch them.
+
+
+def on_picture_lost(sender: RTCRtpSender, told: Callable[[], None]) -> None:
+    """Calls `told` where the receiver asks for a key frame. aiortc's own answer to that is an
+    order to its own encoder, which packets encoded elsewhere never pass."""
+    handle = sender._handle_rtcp_packet
+
+    async def handle_and_tell(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            told()
+        await handle(packet)
+
+    sender._handle_rtcp_packet = handle_and_tell  # type: ignore[method-assign]
+
+
+def last_rtp_timestamp(sender: RTCRtpSender) -> int:
+    """Of the packet sent last. aiortc begins at random: only the sender can tell where."""
+    return int(vars(sender)["_RTCRtpSender__rtp_timestamp"])
