@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from .stats import Stats
+
 T = TypeVar("T")
 
 
@@ -14,8 +16,9 @@ class Channel(Generic[T]):
     count it, for late media is worth nothing. Others (rendering to a file) make it wait.
     """
 
-    def __init__(self, name: str, size: int, live: bool = True) -> None:
+    def __init__(self, name: str, size: int, live: bool = True, stats: Stats | None = None) -> None:
         self.name, self.size, self.live = name, size, live
+        self._stats = stats
         self.dropped = 0
         self._items: deque[T] = deque()
         self._closed = False
@@ -33,6 +36,8 @@ class Channel(Generic[T]):
             if len(self._items) == self.size:
                 self._items.popleft()
                 self.dropped += 1
+                if self._stats:
+                    self._stats.count(f"dropped from {self.name}")
             self._items.append(item)
             self._changed.notify_all()
 

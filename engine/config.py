@@ -22,6 +22,11 @@ def load(cls: type[C], file: Path | None = None, sets: Iterable[str] = ()) -> C:
     config = cls()
     if file is not None:
         config = merge(config, read_toml(file), str(file))
+    return override(config, sets)
+
+
+def override(config: C, sets: Iterable[str]) -> C:
+    """`config` with `a.b=c` settings on top."""
     for assignment in sets:
         config = merge(config, _as_tree(assignment), f"--set {assignment}")
     return config

@@ -1,0 +1,1 @@
+"""How fast this engine is on this machine, against its own bounds."""

@@ -1,0 +1,81 @@
+"""`python -m engine.bench [chain|nets|soak]`: how fast this engine is on this machine.
+
+chain (the default): a whole session with one viewer, the nets alone, the start, and where
+Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
+session. soak: the long run. --gate exits with 1 where a figure misses its bound.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+from ..errors import EngineError
+from .figures import Figures
+from .nets import nets
+from .run import chain
+from .soak import soak
+from .viewer import watch_in_browser
+
+
+def import_seconds() -> float:
+    """A fresh interpreter that imports the engine: the fastest of three."""
+    command = [sys.executable, "-c", "import engine.live"]
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(command, check=True)
+        taken.append(time.perf_counter() - began)
+    return round(min(taken), 2)
+
+
+async def everything(args: argparse.Namespace, options: list[str]) -> Figures:
+    figures = await chain(args.seconds, *options)
+    alone = nets(args.provider)
+    figures.milliseconds |= alone.milliseconds
+    steps = [
+        m["p50"] for k, m in alone.milliseconds.items() if "meshtalk" in k and "batch 1" == k[-7:]
+    ]
+    figures.values["meshtalk step ms"] = max(steps)
+    figures.values["import s"] = import_seconds()
+    figures.values |= await watch_in_browser(args.seconds, *options)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine.bench", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("what", nargs="?", default="chain", choices=("chain", "nets", "soak"))
+    parser.add_argument("--seconds", type=float, default=20, help="of the chain, once settled")
+    parser.add_argument("--minutes", type=float, default=1, help="of the soak")
+    parser.add_argument("--provider", default="cpu", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument("--gate", action="store_true", help="exit with 1 where a bound is missed")
+    args, options = parser.parse_known_args()
+    options += ["--provider", args.provider]
+    try:
+        if args.what == "nets":
+            figures = nets(args.provider)
+        elif args.what == "soak":
+            figures = asyncio.run(soak(args.minutes, *options))
+        else:
+            figures = asyncio.run(everything(args, options))
+    except EngineError as e:
+        print(f"likeness: {e}", file=sys.stderr)
+        return e.exit_code
+    print(json.dumps(asdict(figures), indent=1) if args.json else "\n".join(figures.rows()))
+    missed = figures.missed()
+    if args.gate and missed:
+        print("likeness: missed: " + "; ".join(missed), file=sys.stderr)
+    return int(args.gate and bool(missed))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""`python -m engine.live`: arguments → Config → session. Flags over TOML over defaults."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+import traceback
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import config as configuration
+from . import session
+from .capture import list_devices
+from .errors import EngineError
+from .session import LiveConfig, Voice
+
+# flag, the key it sets, and what argparse should know of it
+FLAGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("--scene", "render.scene", {"help": "a scene's name, or the path of your own scene file"}),
+    (
+        "--avatar",
+        "render.avatar",
+        {"help": "a built-in person's name, or the path of your own TOML"},
+    ),
+    ("--seed", "seed", {"type": int, "help": "blinks, gaze and brows follow it; lips do not"}),
+    ("--seconds", "seconds", {"type": float, "help": "end after so many seconds"}),
+    ("--fps", "render.fps", {"type": int, "help": "pictures a second (30)"}),
+    ("--provider", "provider", {"help": "auto, cpu or cuda: where the nets run"}),
+    ("--device", "capture.device", {"help": "a microphone, by number or part of its name"}),
+    ("--audio", "capture.audio", {"help": "a file with sound, in place of a microphone"}),
+    ("--size", "render.size", {"help": "width x height of the picture (512x512)"}),
+    ("--quality", "render.quality", {"help": "low, medium or high"}),
+    ("--background", "render.background", {"help": "a colour such as #203040, or transparent"}),
+    ("--host", "deliver.host", {"help": "address to listen on; beyond loopback needs --tls"}),
+    (
+        "--port",
+        "deliver.port",
+        {"type": int, "help": "port of the page (8080); 0 picks a free one"},
+    ),
+    (
+        "--tls",
+        "deliver.tls",
+        {
+            "nargs": "+",
+            "metavar": ("auto|CERT", "KEY"),
+            "help": "auto makes a certificate; or give yours",
+        },
+    ),
+    ("--record", "files.record", {"help": "write an .mp4 with picture and sound"}),
+    ("--motion", "files.motion", {"help": "write a .csv of ARKit-52 weights and head angles"}),
+    ("--mesh", "files.mesh", {"help": "write an .npz of vertices and landmarks"}),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"likeness: {message} (--help lists the options)\n")
+
+
+def parser() -> Parser:
+    p = Parser(
+        prog="python -m engine.live",
+        description="Speak, and a face speaks: microphone or file → 3D head → browser or files.",
+    )
+    for flag, key, how in FLAGS:
+        p.add_argument(flag, dest=key, **how)
+    p.add_argument("--no-serve", action="store_true", help="no page: only write the files, fast")
+    p.add_argument("--window", action="store_true", help="show the head in a window as well")
+    p.add_argument("--open", action="store_true", help="open the page in the default browser")
+    p.add_argument("--once", action="store_true", help="end when --audio ends, in place of looping")
+    p.add_argument("--config", type=Path, help="a TOML file; configs/live.toml shows every key")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key, last")
+    p.add_argument("--list-devices", action="store_true", help="list microphones, and end")
+    p.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
+    return p
+
+
+def resolve(args: argparse.Namespace) -> LiveConfig:
+    """The configuration that the command line asks for."""
+    config = configuration.load(LiveConfig, args.config)
+    for flag, key, _ in FLAGS:
+        value = getattr(args, key)
+        if value is not None:
+            config = configuration.merge(config, _tree(key, value), flag)
+    for asked, key, value in (
+        (args.no_serve, "serve", False),
+        (args.window, "render.window", True),
+        (args.once, "capture.loop", False),
+    ):
+        config = configuration.merge(config, _tree(key, value), key) if asked else config
+    return configuration.override(config, args.set)
+
+
+def _tree(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+async def converse(config: LiveConfig, open_page: bool) -> None:
+    """One session, which Ctrl-C ends politely: what is being written is finished."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)  # a second Ctrl-C does not wait any more
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+
+    def serving(url: str) -> None:
+        print(f"open {url}", flush=True)
+        if open_page:
+            webbrowser.open(url)
+
+    await session.run(config, Voice(lambda line: print(line, flush=True), serving), stop)
+
+
+def first(error: BaseException) -> BaseException:
+    """The cause that a person should hear of, out of a task group's bundle."""
+    while isinstance(error, BaseExceptionGroup):
+        told = [e for e in error.exceptions if first(e).__class__ is not asyncio.CancelledError]
+        mine = [e for e in told if isinstance(first(e), EngineError)]
+        error = (mine or told or list(error.exceptions))[0]
+    return error
+
+
+def complain(error: BaseException, verbose: bool) -> int:
+    """Says what went wrong in one line; the exit code."""
+    cause = first(error)
+    if verbose:
+        traceback.print_exception(error)
+    if isinstance(cause, EngineError):
+        print(f"likeness: {cause}", file=sys.stderr)
+        return cause.exit_code
+    print(
+        f"likeness: unexpected {type(cause).__name__}: {cause} (--verbose shows where; "
+        "./run doctor may know why)",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING, format="likeness: %(message)s"
+    )
+    try:
+        if args.list_devices:
+            print("\n".join(str(d) for d in list_devices()) or "no microphone found")
+            return 0
+        asyncio.run(converse(resolve(args), args.open))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return complain(error, args.verbose)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

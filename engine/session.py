@@ -1,0 +1,223 @@
+"""One session, wired: what flows from where to where. Reading this down is reading the engine."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from . import stage
+from .capture import CaptureConfig, Resample, Source, open_source
+from .channel import Channel
+from .clock import Clock
+from .deliver import DeliverConfig, Server
+from .deliver.files import FilesConfig, Writers
+from .head import Head
+from .head.avatar import load_appearance
+from .head.life import Life, LifeConfig
+from .render import RenderConfig, Renderer
+from .render.scene import load_scene
+from .speech import MeshTalk, SpeechConfig
+from .stats import Stats
+from .types import AudioChunk
+
+A = TypeVar("A")
+B = TypeVar("B")
+LISTEN_RATE = 48_000  # hertz: what WebRTC and the recorder carry
+WAITING = 128  # values in a channel of sound or for a file: more than a second of either
+FRAMES = 2  # frames between two stages: a third one means that drawing is too slow
+THREADS = 6  # of the stages, few are busy at once, and drawing only waits for its process
+log = logging.getLogger("likeness")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """Everything that `python -m engine.live` can be told; configs/live.toml explains each key."""
+
+    seed: int = 0
+    seconds: float = 0.0  # 0: until the sound ends or Ctrl-C
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    serve: bool = True
+    margin: float = 0.06  # seconds that computing and drawing may take on top of the look-ahead
+    capture: CaptureConfig = field(default_factory=CaptureConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    deliver: DeliverConfig = field(default_factory=DeliverConfig)
+    files: FilesConfig = field(default_factory=FilesConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a session speaks to the person who started it."""
+
+    say: Callable[[str], None]  # one line
+    serving: Callable[[str], None]  # the page's address, once it answers
+
+
+class Parts:
+    """The loaded models and the renderer's process: all of a session that takes time to make."""
+
+    def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
+        load_scene(config.render.scene)  # told now if there is none, not by the renderer's process
+        head = Head.load()
+        appearance = load_appearance(config.render.avatar, head)
+        self.renderer: Renderer | None = None
+        if config.serve or config.files.record:
+            self.renderer = Renderer(config.render, appearance, len(head.neutral))
+            closing.callback(self.renderer.close)
+        self.writers = closing.enter_context(Writers(config.files, config.render, head))
+        fps, person = config.render.fps, head.person(appearance.identity)
+        self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
+        self.life = Life(config.life, head, person, fps, config.seed)
+        drawn_by = self.renderer.wait_ready() if self.renderer else "nobody"
+        self.about = {
+            "scene": config.render.scene,
+            "avatar": appearance.name,
+            "provider": self.speech.provider,
+            "drawn by": drawn_by,
+            "seed": str(config.seed),
+        }
+
+
+class Flow:
+    """The channels and tasks of a running session."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, pool: Executor, stats: Stats, live: bool) -> None:
+        self.pool, self.stats = pool, stats
+        self._tasks, self._live = tasks, live
+
+    def channel(self, name: str, size: int) -> Channel[Any]:
+        return Channel(name, size, self._live, self.stats)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.create_task(work)
+
+    def through(self, work: stage.Stage[A, B], source: Channel[A], *sinks: Channel[B]) -> None:
+        self.start(stage.run(work, source, sinks, self.pool, self.stats))
+
+    def each(self, name: str, source: Channel[A], do: Callable[[A], B], *sinks: Channel[B]) -> None:
+        """A stage without a state: `do` to each value, in the pool."""
+        self.through(Each(name, do), source, *sinks)
+
+
+class Each(Generic[A, B]):
+    """A stage that answers each value with one."""
+
+    lookahead = 0.0
+
+    def __init__(self, name: str, do: Callable[[A], B]) -> None:
+        self.name, self._do = name, do
+
+    def push(self, item: A) -> list[B]:
+        return [self._do(item)]
+
+    def finish(self) -> list[B]:
+        return []
+
+
+async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
+    """Runs a session until its sound ends, `config.seconds` passed or `stop` is set.
+
+    Whatever is being written is finished then. Failures leave as EngineErrors, in a task
+    group's bundle where they come from inside one.
+    """
+    log.info("configuration: %s", config)
+    stats = Stats()
+    async with AsyncExitStack() as closing:
+        pool = closing.enter_context(ThreadPoolExecutor(THREADS, "stage"))
+        making = closing.enter_context(ExitStack())
+        loop = asyncio.get_running_loop()
+        parts = await loop.run_in_executor(pool, Parts, config, making)
+        clock = Clock()
+        source = open_source(config.capture, clock, stats, live=config.serve)
+        live = config.serve or source.is_microphone
+        voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
+        voice.say(f"listening to {source.describe}")
+        to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
+        server: Server | None = None
+        if config.serve:
+            delay = parts.speech.lookahead + to16.lookahead + config.margin
+            info = about_page(config, parts, source)
+            server = Server(config.deliver, clock, delay, stats, lambda: info)
+            await closing.enter_async_context(server)
+            voice.serving(server.url)
+        async with asyncio.TaskGroup() as tasks:
+            flow = Flow(tasks, pool, stats, live)
+            connect(flow, config, parts, source, to16, server, stop)
+    return stats
+
+
+def about_page(config: LiveConfig, parts: Parts, source: Source) -> dict[str, Any]:
+    """What the page says of the session."""
+    microphone = {"microphone": source.is_microphone, "source": source.describe}
+    return parts.about | microphone | {"background": config.render.background}
+
+
+def connect(
+    flow: Flow,
+    config: LiveConfig,
+    parts: Parts,
+    source: Source,
+    to16: Resample,
+    server: Server | None,
+    stop: asyncio.Event,
+) -> None:
+    """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
+    native = flow.channel("sound in", WAITING)
+    heard = flow.channel("sound for speech", WAITING)
+    passed_on = flow.channel("sound for listeners", WAITING)
+    flow.start(feed(source, native, stop))
+    flow.start(share(native, [heard, passed_on], config.seconds, stop))
+
+    at16, meshes = flow.channel("speech in", WAITING), flow.channel("faces", WAITING)
+    drawn, kept = flow.channel("worlds to draw", FRAMES), flow.channel("worlds to write", WAITING)
+    flow.through(to16, heard, at16)
+    flow.through(parts.speech, at16, meshes)
+    flow.through(parts.life, meshes, kept, *([drawn] if parts.renderer else []))
+    flow.each("write motion", kept, parts.writers.push_world)
+
+    pictures, filmed = flow.channel("pictures", FRAMES), flow.channel("pictures to write", WAITING)
+    sound, taped = flow.channel("sound out", WAITING), flow.channel("sound to write", WAITING)
+    to48 = Resample(LISTEN_RATE, "resample for listeners", source.rate, flow.stats)
+    flow.through(to48, passed_on, taped, *([sound] if server else []))
+    flow.each("tape", taped, parts.writers.push_sound)
+    if parts.renderer:
+        flow.each("draw", drawn, parts.renderer.draw, filmed, *([pictures] if server else []))
+        flow.each("film", filmed, parts.writers.push_picture)
+    if server:
+        flow.start(server.run(pictures, sound))
+
+
+async def feed(source: Source, native: Channel[AudioChunk], stop: asyncio.Event) -> None:
+    """Runs the source until it ends or `stop` is set, which then closes its channel."""
+    running = asyncio.create_task(source.run(native))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await native.close()
+
+
+async def share(
+    native: Channel[AudioChunk],
+    sinks: list[Channel[AudioChunk]],
+    seconds: float,
+    stop: asyncio.Event,
+) -> None:
+    """Hands sound to each sink; after `seconds` (0: never) cuts it to the sample and stops."""
+    origin: float | None = None
+    async for chunk in native:
+        origin = chunk.t if origin is None else origin
+        left = round((origin + seconds - chunk.t) * chunk.rate) if seconds else len(chunk.samples)
+        if left > 0:
+            await stage.send([AudioChunk(chunk.t, chunk.samples[:left], chunk.rate)], sinks)
+        if left <= len(chunk.samples) and seconds:
+            stop.set()
+            break
+    for sink in sinks:
+        await sink.close()
