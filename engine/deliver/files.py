@@ -1,0 +1,104 @@
+"""The [files] section, and all the files of a session behind one door."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from ..errors import DeliveryError
+from ..head import Head
+from ..types import AudioChunk, Picture, World
+from .mesh import MeshFile
+from .motion import MotionFile
+from .recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class FilesConfig:
+    """What to write; nothing by default."""
+
+    record: Path | None = None  # .mp4, or .webm: picture and sound
+    motion: Path | None = None  # .csv: ARKit-52 weights and head angles
+    mesh: Path | None = None  # .npz: vertices and landmarks
+
+
+class Shown(Protocol):
+    """What a writer needs to know of the pictures."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def fps(self) -> int: ...
+    @property
+    def transparent(self) -> bool: ...
+
+
+class Writers:
+    """Every file asked for, opened at once and finished on leaving, whatever the reason.
+
+    All count from one zero, the first world or picture, so that row k, picture k and the
+    sound at k / fps belong together. Give worlds before their pictures. Its methods block;
+    pictures, worlds and sound may each come from a thread of their own.
+    """
+
+    def __init__(self, config: FilesConfig, shown: Shown, head: Head) -> None:
+        size = (shown.width, shown.height)
+        self.recorder = self.motion = self.mesh = None
+        with ExitStack() as undo:
+            if config.record is not None:
+                self.recorder = Recorder(config.record, size, shown.fps, shown.transparent)
+                undo.callback(self.recorder.abort)
+            if config.motion is not None:
+                self.motion = MotionFile(config.motion, shown.fps)
+                undo.callback(self.motion.abort)
+            if config.mesh is not None:
+                self.mesh = MeshFile(config.mesh, shown.fps, head)
+            undo.pop_all()
+
+    @property
+    def any(self) -> bool:
+        return any(self._each())
+
+    def push_world(self, world: World) -> None:
+        for writer in self._each():
+            writer.begin(world.t)
+        if self.motion:
+            self.motion.push(world.motion)
+        if self.mesh:
+            self.mesh.push(world.face)
+
+    def push_picture(self, picture: Picture) -> None:
+        if self.recorder:
+            self.recorder.push(picture)
+
+    def push_sound(self, chunk: AudioChunk) -> None:
+        """48 kHz."""
+        if self.recorder:
+            self.recorder.push_sound(chunk)
+
+    def __enter__(self) -> "Writers":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with ExitStack() as closing:  # one that fails does not keep the others from finishing
+            for writer in self._each():
+                closing.callback(_finish, writer)
+
+    def _each(self) -> list[Recorder | MotionFile | MeshFile]:
+        return [w for w in (self.recorder, self.motion, self.mesh) if w is not None]
+
+
+def _finish(writer: Recorder | MotionFile | MeshFile) -> None:
+    try:
+        writer.finish()
+    except DeliveryError:
+        writer.abort()  # a full disk is not helped by what is left of the file
+        raise
