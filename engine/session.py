@@ -64,11 +64,11 @@ class Parts:
         load_scene(config.render.scene)  # told now if there is none, not by the renderer's process
         head = Head.load()
         appearance = load_appearance(config.render.avatar, head)
+        self.writers = closing.enter_context(Writers(config.files, config.render, head))
         self.renderer: Renderer | None = None
         if config.serve or config.files.record:
             self.renderer = Renderer(config.render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
-        self.writers = closing.enter_context(Writers(config.files, config.render, head))
         fps, person = config.render.fps, head.person(appearance.identity)
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
         self.life = Life(config.life, head, person, fps, config.seed)
@@ -130,9 +130,10 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         pool = closing.enter_context(ThreadPoolExecutor(THREADS, "stage"))
         making = closing.enter_context(ExitStack())
         loop = asyncio.get_running_loop()
-        parts = await loop.run_in_executor(pool, Parts, config, making)
         clock = Clock()
+        # First what may be wrong with the request: models and the renderer take seconds.
         source = open_source(config.capture, clock, stats, live=config.serve)
+        parts = await loop.run_in_executor(pool, Parts, config, making)
         live = config.serve or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(f"listening to {source.describe}")

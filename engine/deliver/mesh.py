@@ -49,7 +49,10 @@ class MeshFile:
             self._rows["landmarks68"].add(self._head.landmarks(face.vertices, 68))
 
     def finish(self) -> None:
-        """Completes the file and gives it its name."""
+        """Completes the file and gives it its name; with no row there is no file."""
+        if self._zero is None:
+            self.abort()
+            return
         fixed = {
             "faces": self._head.faces,
             "mouth_mask": self._head.masks["mouth"],

@@ -41,7 +41,10 @@ class MotionFile:
             self._out.write(",".join(f"{v:.6f}" for v in (t, *values)) + "\n")
 
     def finish(self) -> None:
-        """Completes the file and gives it its name."""
+        """Completes the file and gives it its name; with no row there is no file."""
+        if self._zero is None:
+            self.abort()
+            return
         with self._file.writing():
             self._out.close()
         self._file.keep()

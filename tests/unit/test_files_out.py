@@ -197,6 +197,13 @@ def test_one_bad_place_leaves_nothing_behind(tmp_path: Path, head: Head) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_written_leaves_no_file(tmp_path: Path, head: Head) -> None:
+    config = FilesConfig(tmp_path / "a.mp4", tmp_path / "a.csv", tmp_path / "a.npz")
+    with Writers(config, RenderConfig(), head):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def world(head: Head, k: int, zero: float = 0.0) -> World:
     weights = np.zeros(len(ARKIT), np.float32)
     weights[ARKIT.index("jawOpen")] = k / 10
