@@ -10,6 +10,7 @@ from engine.head.arkit import ARKIT
 from engine.model import write_about
 
 from .cut import Cut
+from .landmarks import Marks
 from .rims import Openings
 from .source import Doubles
 
@@ -59,6 +60,14 @@ def lids(cut: Cut, openings: Openings) -> dict[str, NDArray[Any]]:
     }
 
 
+def landmarks(tables: dict[int, Marks]) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for count, marks in tables.items():
+        arrays[f"landmark_faces_{count}"] = marks.faces.astype(np.uint16)
+        arrays[f"landmark_weights_{count}"] = marks.weights
+    return arrays
+
+
 def topology(cut: Cut, parts: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
         "corner_vertex": cut.corner_vertex.astype(np.uint16),
@@ -66,6 +75,23 @@ def topology(cut: Cut, parts: dict[str, NDArray[np.int64]]) -> dict[str, NDArray
         "corner_faces": cut.corner_faces.astype(np.uint16),
     }
     return arrays | {f"part.{name}": ids.astype(np.uint16) for name, ids in parts.items()}
+
+
+def soft(masks: dict[str, Doubles], turning: Doubles) -> dict[str, NDArray[Any]]:
+    """Values in [0, 1] in 255 steps."""
+    arrays: dict[str, NDArray[Any]] = {
+        f"mask.{name}": np.rint(values * 255).astype(np.uint8) for name, values in masks.items()
+    }
+    return arrays | {"head_weight": np.rint(turning * 255).astype(np.uint8)}
+
+
+def people(neutral: Doubles, basis: Doubles, kinds: dict[str, Doubles]) -> dict[str, NDArray[Any]]:
+    """The neutral, the modes and the presets."""
+    arrays: dict[str, NDArray[Any]] = {
+        f"preset.{name}": values.astype(np.float32) for name, values in kinds.items()
+    }
+    modes = np.rint(basis / IDENTITY_STEP).astype(np.int16)
+    return arrays | {"neutral": neutral.astype(np.float32), "identity": modes}
 
 
 def write(folder: Path, arrays: dict[str, NDArray[Any]], licence: bytes, **about: Any) -> None:

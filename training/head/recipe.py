@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.model import MODELS
 
-from . import masks, pack, shapes
-from .cut import Cut, cut
+from . import masks, pack, paint, places, shapes
+from .cut import TO_MM, Cut, cut
 from .identity import Identity, identity, presets
 from .people import Targets
 from .rims import Openings, close_lips, openings
 from .source import Doubles, Source, read_base
 
+# Whom the landmark teacher looks at, beside the neutral.
+MODELS_68 = (
+    "female_caucasian_young", "male_caucasian_adult", "female_asian_adult", "male_african_adult",
+    "female_african_young", "male_asian_young",
+)  # fmt: skip
 WEIGHTS = "mpfb2/rigs/standard/weights.default.json"
 
 
@@ -50,29 +54,25 @@ def fit(options: Options) -> Path:
     neutral = topology.apply(mean)
     faces = shapes.expressions(source, topology, rims, mean)
     shapes.turn_eyes(faces, topology, neutral)
+    eyes = np.stack([shapes.eye_centre(neutral, topology, side) for side in ("left", "right")])
     soft = masks.motion(faces, topology, turning) | masks.painted(source, topology, neutral)
-    marks = {
-        "landmark_faces_68": np.zeros(68, np.uint16),
-        "landmark_faces_468": np.zeros(468, np.uint16),
-        "landmark_weights_68": np.full((68, 3), 1 / 3, np.float32),
-        "landmark_weights_468": np.full((468, 3), 1 / 3, np.float32),
-    }
-    arrays: dict[str, NDArray[Any]] = pack.topology(topology, masks.split(topology, soft))
-    arrays |= pack.sparse(faces) | marks
-    arrays |= pack.lids(topology, rims)
-    arrays |= {f"mask.{k}": np.rint(v * 255).astype(np.uint8) for k, v in soft.items()}
-    arrays |= {
-        f"preset.{k}": v.astype(np.float32) for k, v in presets(found, targets, moves).items()
-    }
-    arrays |= {
-        "neutral": neutral.astype(np.float32),
-        "identity": np.rint(found.basis / pack.IDENTITY_STEP).astype(np.int16),
-        "head_weight": np.rint(turning * 255).astype(np.uint8),
-        "eye_centres": np.stack(
-            [shapes.eye_centre(neutral, topology, side) for side in ("left", "right")]
-        ).astype(np.float32),
-    }
-    pack.write(options.out, arrays, source.read("mpfb2/LICENSE.md"), **_about(topology, found))
+    soft["brows"] = masks.cut_only(topology, np.asarray(paint.brow(neutral, eyes), np.float64))
+    soft["lid_edge"] = places.lid_edge(topology, rims)
+    parts = masks.split(topology, soft)
+    kinds = presets(found, targets, moves)
+    people = [neutral, *(neutral + np.tensordot(kinds[n], found.basis, 1) for n in MODELS_68)]
+    centred = (mean - mean[topology.joints["head"]].mean(0)) * TO_MM
+    marks, spread = places.find(options.teachers, topology, rims, centred, people, soft, parts)
+    arrays = pack.topology(topology, parts) | pack.sparse(faces) | pack.landmarks(marks)
+    arrays |= pack.lids(topology, rims) | pack.soft(soft, turning)
+    arrays |= pack.people(neutral, found.basis, kinds) | {"eye_centres": eyes.astype(np.float32)}
+    pack.write(
+        options.out,
+        arrays,
+        source.read("mpfb2/LICENSE.md"),
+        landmark_spread_mm=round(spread, 3),
+        **_about(topology, found),
+    )
     return options.out
 
 
