@@ -1,6 +1,7 @@
 """Which microphones there are, found by name or index, through PortAudio."""
 
 import ctypes
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -77,12 +78,18 @@ def find(wanted: str | int, devices: list[Device]) -> Device:
     else:
         low = text.lower()
         chosen = [d for d in devices if d.name.lower() == low]
+        chosen = chosen or [d for d in devices if _bare(d.name) == _bare(low)]
         chosen = chosen or [d for d in devices if low in d.name.lower()]
     if len(chosen) == 1:
         return chosen[0]
     names = ", ".join(f"{d.index} '{d.name}'" for d in chosen or devices) or "none at all"
     problem = "several microphones match" if chosen else "no microphone is called"
     raise DeviceError(f"{problem} '{text}'; there are: {names}")
+
+
+def _bare(name: str) -> str:
+    """A name without ALSA's card number, which changes when a device is plugged in again."""
+    return re.sub(r"\s*\(hw:\d+,\d+\)$", "", name.lower())
 
 
 def check(device: Device) -> None:

@@ -14,6 +14,8 @@ from .stream import Stream
 
 log = logging.getLogger(__name__)
 
+Opened = Stream | DeviceError
+
 _RETRY = 1.0  # seconds
 _SETTLE = 5  # first blocks of a stream: they come in a bunch, so their times are no guide
 
@@ -38,18 +40,18 @@ class Microphone:
     async def run(self, sink: Channel[AudioChunk]) -> None:
         """Never ends by itself. DeviceError where the device cannot be opened the first time."""
         self._end = self._clock.now()
-        stream = await self._attempt(sink, look_again=False)
+        stream = await self._attempt(sink, None)
         if isinstance(stream, DeviceError):
             raise stream
-        while True:
-            try:
+        try:
+            while True:
                 await self._listen(stream, sink)
-            finally:
-                stream.close()
-            log.warning("the microphone '%s' is gone; waiting for it", self.device.name)
-            self._stats.count("microphone.lost")
-            stream = await self._regained(sink)
-            log.warning("the microphone '%s' is back", self.device.name)
+                log.warning("the microphone '%s' is gone; waiting for it", self.device.name)
+                self._stats.count("microphone.lost")
+                stream = await self._regained(stream, sink)
+                log.warning("the microphone '%s' is back", self.device.name)
+        finally:
+            stream.close()
 
     async def _listen(self, stream: Stream, sink: Channel[AudioChunk]) -> None:
         """Sends what is heard until the stream ends or goes quiet."""
@@ -66,20 +68,20 @@ class Microphone:
                 await self._send(sink, self._end, silence(missing))
             await self._send(sink, t, mono(frames))
 
-    async def _regained(self, sink: Channel[AudioChunk]) -> Stream:
+    async def _regained(self, lost: Stream, sink: Channel[AudioChunk]) -> Stream:
         """The device again, after as many attempts as it takes."""
         while True:
-            stream = await self._attempt(sink, look_again=True)
+            stream = await self._attempt(sink, lost)
             if isinstance(stream, Stream):
                 return stream
             again = self._clock.now() + _RETRY
             while self._clock.now() < again:
                 await self._send_silence(sink)
 
-    async def _attempt(self, sink: Channel[AudioChunk], look_again: bool) -> Stream | DeviceError:
+    async def _attempt(self, sink: Channel[AudioChunk], lost: Stream | None) -> Opened:
         """Opens the device in a thread, and sends silence meanwhile."""
         loop = asyncio.get_running_loop()
-        attempt = asyncio.create_task(asyncio.to_thread(self._open, loop, look_again))
+        attempt = asyncio.create_task(asyncio.to_thread(self._open, loop, lost))
         try:
             while not attempt.done():
                 await self._send_silence(sink)
@@ -90,9 +92,11 @@ class Microphone:
             raise
         return await attempt
 
-    def _open(self, loop: asyncio.AbstractEventLoop, look_again: bool) -> Stream | DeviceError:
+    def _open(self, loop: asyncio.AbstractEventLoop, lost: Stream | None) -> Opened:
+        """Blocks, for long where the sound server hangs."""
         try:
-            if look_again:
+            if lost is not None:
+                lost.close()
                 refresh()
                 self.device = find(self.device.name, list_devices())
             return Stream(self.device, self.rate, self._size, self._clock, self._stats, loop)

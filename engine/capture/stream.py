@@ -32,6 +32,7 @@ class Stream:
     ) -> None:
         self._rate, self._clock, self._stats, self._loop = rate, clock, stats, loop
         self._heard: asyncio.Queue[Block | None] = asyncio.Queue(_BACKLOG)
+        self._closed = False
         sd = portaudio()
         try:
             self._stream = sd.InputStream(
@@ -57,7 +58,10 @@ class Stream:
             return None
 
     def close(self) -> None:
-        self._stream.close(ignore_errors=True)
+        """May be called twice, and may take long where the sound server does not answer."""
+        if not self._closed:
+            self._closed = True
+            self._stream.close(ignore_errors=True)
 
     def _callback(self, frames: Floats, n: int, time: Any, status: Any) -> None:
         """What the device's own thread runs: copy and hand over, nothing more."""

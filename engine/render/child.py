@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import moderngl
@@ -22,7 +23,8 @@ def main(file: int) -> int:
     try:
         _serve(pipe, order)
     except EngineError as e:
-        pipe.send(("error", (type(e).__name__, str(e))))
+        with suppress(OSError):  # the parent may have left for another reason
+            pipe.send(("error", (type(e).__name__, str(e))))
         return e.exit_code
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return 0

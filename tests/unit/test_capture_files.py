@@ -191,6 +191,7 @@ def test_finding_a_device() -> None:
     assert find(2, devices).name == "USB Camera"
     assert find("2", devices).name == "USB Camera"
     assert find("usb camera", devices).index == 2
+    assert find("HDA Intel: ALC257 (hw:3,0)", devices).index == 0  # plugged in again
     with pytest.raises(DeviceError, match="several microphones match 'usb'.*Studio.*Camera"):
         find("usb", devices)
     with pytest.raises(DeviceError, match="no microphone is called 'piano'.*HDA"):

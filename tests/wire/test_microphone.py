@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -48,9 +49,18 @@ class SoundServer:
 
     def stop(self) -> None:
         if self.process is not None:
+            self.go_on()
             self.process.terminate()
             self.process.wait(10)
             self.process = None
+
+    def pause(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
 
     def play(self, file: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(["paplay", "--latency-msec=20", str(file)])
@@ -201,6 +211,21 @@ async def test_survives_being_unplugged(
         playing.terminate()
         await asyncio.to_thread(playing.wait, 10)
     assert [m.split()[-1] for m in caplog.messages] == ["it", "back"]
+
+
+async def test_survives_a_server_that_hangs(server: SoundServer, tmp_path: Path) -> None:
+    async with Ear(CaptureConfig(device="pulse")) as ear:
+        await ear.until(done=0.7)
+        server.pause()
+        gone = ear.clock.now()
+        await ear.until(done=gone + 1.5)
+        assert ear.clock.now() - gone < 2.5, "the event loop stood still"
+        assert ear.stats.counts["microphone.lost"] == 1
+        server.go_on()
+        playing = await asyncio.to_thread(server.play, tone(tmp_path / "tone.wav", 5.0))
+        await ear.until(loud=True)
+        playing.terminate()
+        await asyncio.to_thread(playing.wait, 10)
 
 
 async def test_no_device_of_that_name(server: SoundServer) -> None:
