@@ -23,6 +23,9 @@ from .encode import BLOCK, SOUND_RATE, Blocks, Encoded, PictureEncoder, SoundEnc
 
 _TOO_LATE = 0.25  # seconds behind its time after which a picture is not worth encoding
 _KEY_PAUSE = 0.3  # seconds between key frames, however many viewers ask
+# A browser takes longer to sound than to show: it holds back 40 ms of sound and some 20 ms of
+# picture, and a loudspeaker's buffer has 30 ms where a screen takes 16. So sound leaves earlier.
+_SOUND_LEAD = 0.025  # seconds
 _AHEAD = 64  # packets that may wait for their time
 _WAITING = {"video": 12, "audio": round(0.4 * SOUND_RATE / BLOCK)}  # packets a viewer: 0.4 s
 
@@ -42,13 +45,14 @@ class Outlet(MediaStreamTrack):
         self.stamp: Callable[[], int] | None = None  # reads the sender's last RTP timestamp
         self._pts = 0  # of the packet that the sender took last
         self.opened = self.in_step = False
+        self.held = False  # nothing is sent while this is set (see webrtc.Viewer)
         self._most = _WAITING[kind]
         self._queued: deque[Encoded] = deque()
         self._news = asyncio.Event()
 
     def offer(self, encoded: Encoded) -> bool:
         """Queues a packet; False where this viewer needs a key frame to go on."""
-        if not self.opened or self.readyState != "live":
+        if not self.opened or self.held or self.readyState != "live":
             return True
         if len(self._queued) >= self._most:
             lost = len(self._queued) if self.kind == "video" else 1
@@ -143,7 +147,7 @@ class Fanout:
 
     async def _hand_out(self, kind: str, source: Channel[Encoded]) -> None:
         async for encoded in source:
-            due = encoded.t + self._delay
+            due = encoded.t + self._delay - (_SOUND_LEAD if kind == "audio" else 0)
             await self._clock.sleep_until(due)
             self._stats.add(f"deliver.{kind} behind", self._clock.now() - due)
             for outlet in [o for o in self.outlets if o.kind == kind]:

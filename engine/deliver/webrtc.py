@@ -2,6 +2,7 @@
 
 The data channel is made by the page. It carries JSON both ways:
 page -> server   {"ping": ms}  {"report": {name: number}}  {"command": name, "args": {...}}
+                 {"ready": true} once it shows pictures: then sound begins
 server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
 `t` is session time, so that the page can tell its own clock's distance from the session's.
 """
@@ -31,6 +32,7 @@ from .fanout import Fanout, Outlet
 
 _CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
 _CONNECT = 15.0  # seconds in which a viewer must have connected
+_RELEASE = 3.0  # seconds after which sound begins for a viewer that does not say when
 _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
 _TEXT = 8192  # characters in the longest message taken from a page
@@ -57,6 +59,9 @@ class Viewer:
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         for outlet in self.outlets.values():
             self._add(outlet)
+        # A browser that starts video is busy, takes the first sound late, buffers 0.2 s of it
+        # for that, and needs ten seconds to catch up. So sound waits for the page to be ready.
+        self.outlets["audio"].held = True
         self._peer.on("datachannel", self._on_channel)
         self._peer.on("connectionstatechange", self._on_connection)
 
@@ -83,6 +88,7 @@ class Viewer:
         """Tells the page the state of things until the connection is over; then cleans up."""
         try:
             await asyncio.wait_for(self._joined.wait(), _CONNECT)
+            asyncio.get_running_loop().call_later(_RELEASE, self._release)
             while not self.closed.is_set():
                 self._say({"state": self._state(self) | self._ties()})
                 with suppress(TimeoutError):
@@ -91,6 +97,9 @@ class Viewer:
             log.info("%s did not connect", self.name)
         finally:
             await self.close("")
+
+    def _release(self) -> None:
+        self.outlets["audio"].held = False
 
     def _ties(self) -> dict[str, Any]:
         """What ties a viewer's readings to session time: RTP and wall-clock origins."""
@@ -132,6 +141,8 @@ class Viewer:
         message = _parsed(text)
         if isinstance(ping := message.get("ping"), int | float):
             self._say({"pong": ping, "t": self._clock.now()})
+        if "ready" in message:
+            self._release()
         if isinstance(report := message.get("report"), dict):
             self.report = {
                 k: float(v) for k, v in list(report.items())[:32]

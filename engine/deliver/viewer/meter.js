@@ -3,8 +3,10 @@
 // The engine stamps sound and pictures in session time t. RTP timestamps are t in ticks plus a
 // number that is random a connection; the engine tells that number, and its clock by ping. So
 // for each picture shown and each sound played, session time now - t is the whole latency.
+// Of the loudspeaker's share the browser tells when it is asked by an AudioContext.
 
 const TICKS = { video: 90000, audio: 48000 };
+const SETTLED = 500; // ms after the first picture at which the browser has time for sound
 const KEPT = 300; // samples: ten seconds of pictures
 
 export class Meter {
@@ -13,6 +15,7 @@ export class Meter {
     this.send = send;
     this.peer = null;
     this.spark = [];
+    this.speaker = 0; // seconds from the browser to the air
     this.showing = this.onPicture.bind(this);
     this.reset();
     setInterval(() => this.ping(), 500);
@@ -35,6 +38,7 @@ export class Meter {
     this.peer = peer;
     for (let i = 0; i < 8; i++) setTimeout(() => this.ping(), 60 * i);
     this.video.requestVideoFrameCallback(this.showing);
+    this.video.requestVideoFrameCallback(() => setTimeout(() => this.send({ ready: true }), SETTLED));
   }
 
   // Clock
@@ -75,9 +79,20 @@ export class Meter {
   sound() {
     const receiver = this.peer?.getReceivers().find((r) => r.track.kind === "audio");
     for (const source of receiver?.getSynchronizationSources() ?? []) {
-      const ms = source.timestamp - performance.timeOrigin;
+      const ms = source.timestamp - performance.timeOrigin + this.speaker * 1000;
       this.note("audio", this.age("audio", source.rtpTimestamp, ms));
     }
+  }
+
+  /** Asks for the loudspeaker's share of the latency; needs a click before. */
+  async askSpeaker() {
+    const context = new AudioContext();
+    await context.resume();
+    setTimeout(() => {
+      this.speaker = context.outputLatency || context.baseLatency || 0;
+      this.latency.audio = [];
+      context.close();
+    }, 1000);
   }
 
   note(kind, seconds) {

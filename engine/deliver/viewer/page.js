@@ -82,7 +82,9 @@ function sound(on) {
   chosen = on;
   if (on && video.volume === 0) $("volume").value = video.volume = 1;
   applySound();
-  if (on) video.play().catch(() => sound(null));
+  if (!on) return;
+  video.play().catch(() => sound(null));
+  meter.askSpeaker();
 }
 
 $("hear").onclick = () => sound(true);
