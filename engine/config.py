@@ -93,7 +93,8 @@ def _fit(value: Any, wanted: Any) -> Any:
     """`value` as the type `wanted`, or _MISFIT; whole numbers pass as floats, lists as tuples."""
     origin = get_origin(wanted)
     if origin in (typing.Union, types.UnionType):
-        fits = (_fit(value, one) for one in get_args(wanted))
+        kinds = sorted(get_args(wanted), key=lambda kind: kind is not type(None))  # "" is None first
+        fits = (_fit(value, one) for one in kinds)
         return next((f for f in fits if f is not _MISFIT), _MISFIT)
     if origin is typing.Literal:
         return value if value in get_args(wanted) else _MISFIT

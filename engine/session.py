@@ -71,7 +71,7 @@ class Parts:
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
-        self.life = Life(config.life, head, person, fps, config.seed)
+        self.life = Life(head, person, config.seed, fps, config.life)
         drawn_by = self.renderer.wait_ready() if self.renderer else "nobody"
         self.about = {
             "scene": config.render.scene,

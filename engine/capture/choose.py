@@ -22,7 +22,7 @@ def open_source(config: CaptureConfig, clock: Clock, stats: Stats, live: bool) -
     """
     pace = clock if live else None
     if config.audio is not None:
-        return FileSource(config.audio, pace, config.loop, config.pause)
+        return FileSource(config.audio, pace, config.loop and live, config.pause)
     if config.device != "":
         return Microphone(find(config.device, list_devices()), clock, stats)
     if not live:

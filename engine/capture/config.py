@@ -10,5 +10,5 @@ class CaptureConfig:
 
     device: str | int = ""  # a microphone's index, its name, or a part of it that only it has
     audio: Path | None = None  # a file of sound instead of a microphone
-    loop: bool = False  # the file begins again at its end
+    loop: bool = True  # while serving, the file begins again at its end
     pause: float = 1.0  # seconds of silence between its rounds
