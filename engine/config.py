@@ -93,7 +93,7 @@ def _fit(value: Any, wanted: Any) -> Any:
     """`value` as the type `wanted`, or _MISFIT; whole numbers pass as floats, lists as tuples."""
     origin = get_origin(wanted)
     if origin in (typing.Union, types.UnionType):
-        kinds = sorted(get_args(wanted), key=lambda kind: kind is not type(None))  # "" is None first
+        kinds = sorted(get_args(wanted), key=lambda kind: kind is not type(None))  # "" is None
         fits = (_fit(value, one) for one in kinds)
         return next((f for f in fits if f is not _MISFIT), _MISFIT)
     if origin is typing.Literal:

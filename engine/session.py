@@ -153,8 +153,12 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
 
 def about_page(config: LiveConfig, parts: Parts, source: Source) -> dict[str, Any]:
     """What the page says of the session."""
-    microphone = {"microphone": source.is_microphone, "source": source.describe}
-    return parts.about | microphone | {"background": config.render.background}
+    return parts.about | {
+        "microphone": source.is_microphone,
+        "source": source.describe,
+        "background": config.render.background,
+        "lookahead": parts.speech.lookahead,
+    }
 
 
 def connect(
