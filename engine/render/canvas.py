@@ -49,6 +49,7 @@ class Canvas:
         self._plain = self._framebuffer(0, depth=False) if samples else self.target
         self._smooth = self._framebuffer(0, depth=False)
         self._filter = _filter(ctx) if config.quality == "medium" else None
+        self.target.use()
         self._bytes = bytearray(self.size[0] * self.size[1] * self.channels)
 
     @property

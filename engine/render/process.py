@@ -146,7 +146,9 @@ class Renderer:
         """What the child says next; its errors are raised here."""
         try:
             if not self._pipe.poll(seconds):
-                raise DeviceError(f"the renderer gave no answer for {seconds:.0f} s; see ./run doctor")
+                raise DeviceError(
+                    f"the renderer gave no answer for {seconds:.0f} s; see ./run doctor"
+                )
             kind, value = self._pipe.recv()
         except (EOFError, OSError) as e:
             raise self._gone() from e
@@ -156,7 +158,9 @@ class Renderer:
         return value
 
     def _gone(self) -> DeviceError:
-        return DeviceError("the renderer's process ended; what it said is above, or see ./run doctor")
+        return DeviceError(
+            "the renderer's process ended; what it said is above, or see ./run doctor"
+        )
 
 
 def _memory(size: int) -> int:
@@ -176,6 +180,4 @@ def _start(pipe: Connection, memory: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "engine.render.child", str(pipe.fileno())]
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    return subprocess.Popen(
-        command, pass_fds=files, stdin=subprocess.DEVNULL, env=environment
-    )
+    return subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL, env=environment)

@@ -34,7 +34,9 @@ def load_scene(name: str) -> type[Scene]:
     module = _from_file(Path(name)) if name.endswith(".py") else _from_package(name)
     found = getattr(module, "Scene", None)
     if not isinstance(found, type) or not hasattr(found, "draw") or not hasattr(found, "needs"):
-        raise ConfigError(f"scene {name} has no class Scene with `needs` and `draw`; see docs/scene.md")
+        raise ConfigError(
+            f"scene {name} has no class Scene with `needs` and `draw`; see docs/scene.md"
+        )
     return found
 
 

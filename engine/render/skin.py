@@ -80,13 +80,14 @@ def paint_skin(
     strokes.build_mipmaps()
     strokes.use(0)
     textures = [ctx.texture((SIZE, SIZE), 4) for _ in range(2)]
-    target = ctx.framebuffer(textures)
+    before, target = ctx.fbo, ctx.framebuffer(textures)
     target.use()
     target.clear(*np.sqrt(look.skin), 0.4)
     _lay_out(ctx, built, head, corners)
     for texture in textures:
         texture.build_mipmaps()
         texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+    before.use()  # a released framebuffer must not stay bound
     target.release()
     return textures[0], textures[1]
 
@@ -157,7 +158,10 @@ def _brow_hairs(curve: Floats, look: Appearance, rng: np.random.Generator) -> An
         length = np.interp(s, [0, 0.4, 1], [5.0, 7.0, 4.5]) * rng.uniform(0.7, 1.1)
         steps = np.linspace(0, 1, 5)[:, None] * length
         angle = lean - 0.35 * np.linspace(0, 1, 5)[:, None]
-        yield root + steps * np.concatenate([sign * np.cos(angle), np.sin(angle)], 1), rng.uniform(110, 225)
+        yield (
+            root + steps * np.concatenate([sign * np.cos(angle), np.sin(angle)], 1),
+            rng.uniform(110, 225),
+        )
 
 
 def paint_iris(ctx: moderngl.Context, look: Appearance) -> moderngl.Texture:

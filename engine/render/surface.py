@@ -52,66 +52,51 @@ def _around(faces: Ints, count: int) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """Render vertices: which vertex of the head each one is, and what never changes about it."""
+    """Render vertices: which vertex of the head each one follows, and what never changes of it."""
 
     vertex: Ints  # (r,)
     uv: Floats  # (r, 2)
     rest: Floats  # (r, 3) millimetres in the average head: where on a face this is
     follow: Floats  # (r,) 1 turns with the head
-    lift: Floats  # (r,) millimetres off the surface: cloth
 
 
 def head_corners(head: Head) -> Corners:
     vertex = head.corner_vertex
-    return Corners(
-        vertex,
-        head.corner_uv.astype(np.float32),
-        head.neutral[vertex],
-        head.head_weight[vertex],
-        np.zeros(len(vertex), np.float32),
-    )
-
-
-def joined(first: Corners, second: Corners) -> Corners:
-    fields = (np.concatenate([getattr(first, f), getattr(second, f)]) for f in Corners.__slots__)
-    return Corners(*fields)
+    uv = head.corner_uv.astype(np.float32)
+    return Corners(vertex, uv, head.neutral[vertex], head.head_weight[vertex])
 
 
 class Surface:
-    """The buffers of the head's render vertices, filled afresh for each frame."""
+    """Buffers of render vertices: what is fixed, what light reaches each, and what moves."""
 
-    def __init__(self, ctx: moderngl.Context, head: Head, corners: Corners) -> None:
+    def __init__(self, ctx: moderngl.Context, corners: Corners) -> None:
         self.ctx, self.corners = ctx, corners
-        self.normals = Normals(head.faces, len(head.neutral))
-        self._moving = np.zeros((len(corners.vertex), 6), np.float32)
-        self._buffer = ctx.buffer(reserve=self._moving.nbytes, dynamic=True)
+        count = len(corners.vertex)
+        self.moving = np.zeros((count, 6), np.float32)  # position mm, unit normal
+        self._buffer = ctx.buffer(reserve=self.moving.nbytes, dynamic=True)
         fixed = [corners.rest, corners.uv, corners.follow[:, None]]
         self._fixed = ctx.buffer(np.concatenate(fixed, 1).astype(np.float32).tobytes())
-        self.light = np.ones((len(corners.vertex), 4), np.float32)
-        self._light = ctx.buffer(self.light.tobytes())
+        self._light = ctx.buffer(np.ones((count, 4), np.float32).tobytes())
 
     def set_light(self, light: Floats) -> None:
         """How much of the ambient, key and two rim lights reaches each render vertex: (r, 4)."""
-        self.light = light
         self._light.write(np.ascontiguousarray(light, np.float32).tobytes())
 
-    def move(self, vertices: Floats) -> None:
-        """Takes the posed vertices (v, 3) of this frame."""
-        normals = self.normals(vertices)[self.corners.vertex]
-        self._moving[:, :3] = vertices[self.corners.vertex] + normals * self.corners.lift[:, None]
-        self._moving[:, 3:] = normals
-        self._buffer.write(self._moving.tobytes())
+    def move(self, positions: Floats, normals: Floats) -> None:
+        """Takes the positions and normals (v, 3) of the head's vertices in this frame."""
+        np.take(positions, self.corners.vertex, 0, self.moving[:, :3])
+        np.take(normals, self.corners.vertex, 0, self.moving[:, 3:])
+        self._buffer.write(self.moving)
 
     def mesh(self, program: Any, triangles: NDArray[np.integer]) -> moderngl.VertexArray:
         """The triangles (m, 3) of render vertices, drawn by `program`."""
         layout = [
-            (self._buffer, "3f 3f", "position", "normal"),
-            (self._fixed, "3f 2f 1f", "rest", "uv", "follow"),
-            (self._light, "4f", "light"),
+            _kept(program, self._buffer, "3f 3f", "position", "normal"),
+            _kept(program, self._fixed, "3f 2f 1f", "rest", "uv", "follow"),
+            _kept(program, self._light, "4f", "light"),
         ]
         index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
-        kept = [_kept(program, *one) for one in layout]
-        return self.ctx.vertex_array(program, [one for one in kept if len(one) > 2], index)
+        return self.ctx.vertex_array(program, [one for one in layout if len(one) > 2], index)
 
 
 def _kept(program: Any, buffer: moderngl.Buffer, formats: str, *names: str) -> tuple[Any, ...]:

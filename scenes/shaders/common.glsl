@@ -3,11 +3,11 @@ const vec3 KEY = vec3(-0.50, 0.52, 0.69);  // directions to the lights, unit len
 const vec3 FILL = vec3(0.72, 0.12, 0.68);
 const vec3 RIM_LEFT = vec3(-0.80, 0.32, -0.50);
 const vec3 RIM_RIGHT = vec3(0.77, 0.38, -0.51);
-const vec3 KEY_COLOUR = vec3(2.55, 2.30, 2.05);
-const vec3 FILL_COLOUR = vec3(0.42, 0.48, 0.58);
-const vec3 RIM_COLOUR = vec3(1.5, 1.65, 1.9);
-const vec3 SKY = vec3(0.46, 0.50, 0.56);
-const vec3 GROUND = vec3(0.24, 0.19, 0.165);
+const vec3 KEY_COLOUR = vec3(2.30, 2.08, 1.86);
+const vec3 FILL_COLOUR = vec3(0.26, 0.30, 0.37);
+const vec3 RIM_COLOUR = vec3(1.15, 1.3, 1.55);
+const vec3 SKY = vec3(0.34, 0.37, 0.42);
+const vec3 GROUND = vec3(0.17, 0.135, 0.12);
 
 vec3 ambient(vec3 n) { return mix(GROUND, SKY, 0.5 + 0.5 * n.y); }
 

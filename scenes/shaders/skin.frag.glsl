@@ -23,10 +23,10 @@ void main() {
 
     float fine = dot(n, KEY), broad = dot(smooth_, KEY);
     vec3 k = clamp((vec3(broad, mix(broad, fine, 0.6), fine) + WRAP) / (1.0 + WRAP), 0.0, 1.0);
-    vec3 shade = vec3(sqrt(lit.y), lit.y, lit.y);
+    vec3 shade = vec3(mix(lit.y, sqrt(lit.y), 0.3), lit.y, lit.y);
     vec3 light = KEY_COLOUR * k * k * shade;
     vec3 f = clamp((vec3(dot(smooth_, FILL)) + WRAP) / (1.0 + WRAP), 0.0, 1.0);
-    vec3 open = vec3(pow(lit.x, 0.7), lit.x, lit.x);
+    vec3 open = vec3(mix(lit.x, sqrt(lit.x), 0.3), lit.x, lit.x);
     light += FILL_COLOUR * f * open;
     light += ambient(n) * open;
     float left = max(dot(smooth_, RIM_LEFT) + 0.1, 0.0) * lit.z;
