@@ -32,6 +32,7 @@ from .fanout import Fanout, Outlet
 
 _CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
 _CONNECT = 15.0  # seconds in which a viewer must have connected
+_SILENCE = 6.0  # seconds without a word from a page that has spoken before: it is gone
 _RELEASE = 3.0  # seconds after which sound begins for a viewer that does not say when
 _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
@@ -56,6 +57,7 @@ class Viewer:
         self.outlets = {kind: Outlet(kind) for kind in ("audio", "video")}
         self._fanout, self._clock, self._state, self._command = fanout, clock, state, command
         self._channel: RTCDataChannel | None = None
+        self._heard: float | None = None  # when the page said something last
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         for outlet in self.outlets.values():
             self._add(outlet)
@@ -89,7 +91,7 @@ class Viewer:
         try:
             await asyncio.wait_for(self._joined.wait(), _CONNECT)
             asyncio.get_running_loop().call_later(_RELEASE, self._release)
-            while not self.closed.is_set():
+            while not (self.closed.is_set() or self._is_silent()):
                 self._say({"state": self._state(self) | self._ties()})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.closed.wait(), _STATE)
@@ -97,6 +99,9 @@ class Viewer:
             log.info("%s did not connect", self.name)
         finally:
             await self.close("")
+
+    def _is_silent(self) -> bool:
+        return self._heard is not None and self._clock.now() > self._heard + _SILENCE
 
     def _release(self) -> None:
         self.outlets["audio"].held = False
@@ -139,6 +144,7 @@ class Viewer:
 
     async def _on_message(self, text: str | bytes) -> None:
         message = _parsed(text)
+        self._heard = self._clock.now()
         if isinstance(ping := message.get("ping"), int | float):
             self._say({"pong": ping, "t": self._clock.now()})
         if "ready" in message:

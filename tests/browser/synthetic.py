@@ -41,7 +41,9 @@ def picture(k, alpha=False, size=512):
 def tone(first, n):
     """Samples `first` to `first + n` of the beeps."""
     i = np.arange(first, first + n)
-    return (0.5 * np.sin(2 * np.pi * 1000 * i / RATE) * (i % RATE < FLASH * RATE)).astype(np.float32)
+    return (0.5 * np.sin(2 * np.pi * 1000 * i / RATE) * (i % RATE < FLASH * RATE)).astype(
+        np.float32
+    )
 
 
 class Session:

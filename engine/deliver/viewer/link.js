@@ -32,6 +32,8 @@ export class Link {
   constructor(told) {
     this.told = told;
     this.channel = null;
+    this.peer = null;
+    addEventListener("pagehide", () => this.peer?.close());
     this.token = new URLSearchParams(location.hash.slice(1)).get("token");
   }
 
@@ -62,10 +64,11 @@ export class Link {
   async watch() {
     if (this.token) await this.login();
     this.told.info(await this.ask("/info"));
-    const peer = new RTCPeerConnection({ iceServers: [] });
+    const peer = (this.peer = new RTCPeerConnection({ iceServers: [] }));
     try {
       const stream = new MediaStream();
       const ended = this.listen(peer);
+      ended.catch(() => {}); // it is awaited below, unless something else fails before
       await this.negotiate(peer, stream);
       await Promise.race([connected(peer), ended]);
       this.told.stream(stream, peer);
