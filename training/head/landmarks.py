@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .cut import Cut
 from .paint import Look, picture
 from .raster import Camera
 from .rims import Openings, Rings
@@ -144,9 +143,11 @@ def mirror_numbers(points: Floats) -> NDArray[np.int64]:
     return np.asarray(linear_sum_assignment(distance)[1])
 
 
-def attach(points: Floats, vertices: Floats, cut: Cut, allowed: NDArray[np.int32]) -> Marks:
+def attach(
+    points: Floats, vertices: Floats, triangles: NDArray[np.int32], allowed: NDArray[np.int32]
+) -> Marks:
     """The nearest place on the allowed triangles for each point."""
-    tri = vertices[cut.faces[allowed]]
+    tri = vertices[triangles[allowed]]
     faces, weights = [], []
     for point in points:
         bary = _closest(point, tri)

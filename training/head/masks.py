@@ -7,12 +7,13 @@ brows, scalp, garment) from MakeHuman's CC0 masks and from where landmarks of th
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from engine.head.arkit import ARKIT
 
 from .cut import Cut
 from .shapes import part_vertices
-from .source import Doubles, Source
+from .source import Doubles, Indices, Source
 
 TEXTURES = "mpfb2/textures/mpfb_"
 NECK_SHARE = {"neck03": 0.78, "neck02": 0.5, "neck01": 0.22}
@@ -79,7 +80,8 @@ def painted(source: Source, cut: Cut, neutral: Doubles) -> dict[str, Doubles]:
     x, y, z = neutral.T
     # Hair line: over the ears, up round the temples, across the forehead.
     line = np.interp(z, [-110, -60, 0, 45, 80, 110, 135], [-45, -25, 22, 58, 88, 106, 112])
-    bald = cut_only(cut, smooth(y - line, -5, 8) * smooth(-np.abs(x) + 84, -6, 2))
+    ears = diffuse(_texture(source, cut, "ears.jpg"), cut.faces, 1)
+    bald = cut_only(cut, smooth(y - line, -5, 8)) * smooth(-ears, -0.3, -0.05)
     collar = np.interp(z, [-80, -20, 30, 80], [-118, -128, -150, -172])
     garment = cut_only(cut, smooth(collar - y, -2, 2))
     return {"lips": lips, "mouth_inner": inner, "scalp": bald, "garment": garment}
@@ -94,6 +96,16 @@ def split(cut: Cut, soft: dict[str, Doubles]) -> dict[str, NDArray[np.int64]]:
     parts["hair_cap"] = parts["skin"][(soft["scalp"][corners] > 0.02).any(1)]
     parts["skin"] = parts["skin"][~inner]
     return parts
+
+
+def symmetric(
+    soft: dict[str, Doubles], cut: Cut, other: Indices, neutral: Doubles
+) -> dict[str, Doubles]:
+    """The same on both sides; `other` is the base mesh's mirror, made-up vertices go by place."""
+    twin = cKDTree(neutral).query(neutral * [-1, 1, 1])[1]
+    known = np.flatnonzero(cut.index >= 0)
+    twin[cut.index[known]] = cut.index[other[known]]
+    return {name: (values + values[twin]) / 2 for name, values in soft.items()}
 
 
 def cut_only(cut: Cut, values: Doubles) -> Doubles:

@@ -40,11 +40,11 @@ def find(
     places, weights = landmarks.observe(Teacher(folder), look, people, face)
     points, spread = landmarks.settle(places, weights)
     points = landmarks.on_edges(points, mean, openings)
-    marks = landmarks.attach(points, neutral, cut, parts["skin"].astype(np.int32))
+    marks = landmarks.attach(points, neutral, cut.faces, parts["skin"].astype(np.int32))
     for column, side in enumerate((openings.lips.upper, openings.lips.lower)):
         numbers = [pair[column] for pair in LIP_PAIRS]
         band = _band(cut, openings.lips, side)
-        own = landmarks.attach(points[numbers], neutral, cut, band)
+        own = landmarks.attach(points[numbers], neutral, cut.faces, band)
         marks.faces[numbers], marks.weights[numbers] = own.faces, own.weights
     return {468: marks, 68: marks.subset(USUAL_68)}, float(np.median(spread))
 

@@ -17,7 +17,7 @@ from . import masks, pack, paint, places, shapes
 from .cut import TO_MM, Cut, cut
 from .identity import Identity, identity, presets
 from .people import Targets
-from .rims import Openings, close_lips, openings
+from .rims import Openings, close_lips, mirror, openings
 from .source import Doubles, Source, read_base
 
 # Whom the landmark teacher looks at, beside the neutral.
@@ -58,6 +58,8 @@ def fit(options: Options) -> Path:
     soft = masks.motion(faces, topology, turning) | masks.painted(source, topology, neutral)
     soft["brows"] = masks.cut_only(topology, np.asarray(paint.brow(neutral, eyes), np.float64))
     soft["lid_edge"] = places.lid_edge(topology, rims)
+    other = mirror(source, len(base.vertices))
+    soft = masks.symmetric(soft, topology, other, neutral)
     parts = masks.split(topology, soft)
     kinds = presets(found, targets, moves)
     people = [neutral, *(neutral + np.tensordot(kinds[n], found.basis, 1) for n in MODELS_68)]

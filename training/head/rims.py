@@ -202,14 +202,16 @@ class Openings:
     lips: Rings
     lids: dict[str, Rings]  # Left, Right
     tables: dict[str, LidTable]
+    lashes: dict[str, Indices]  # of the upper lids
 
 
 def openings(source: Source, base: BaseMesh) -> Openings:
     other = mirror(source, len(base.vertices))
     left = lids(base)
     both = {"Left": left, "Right": mirrored(left, other)}
-    tables = {}
-    for side, rings in both.items():
-        lashes = np.unique(base.groups[f"helper-{side[0].lower()}-eyelashes-2"].vertex)
-        tables[side] = lid_table(base, rings, lashes)
-    return Openings(lips(base), both, tables)
+    lashes = {
+        side: np.unique(base.groups[f"helper-{side[0].lower()}-eyelashes-2"].vertex)
+        for side in both
+    }
+    tables = {side: lid_table(base, rings, lashes[side]) for side, rings in both.items()}
+    return Openings(lips(base), both, tables, lashes)

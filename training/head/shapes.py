@@ -7,9 +7,10 @@ from engine.head.arkit import ARKIT
 
 from .cut import Cut
 from .rims import Openings, close_lips
-from .source import Doubles, Source
+from .source import Doubles, Indices, Source
 
 UNITS = "faceunits01/targets/faceunits/"
+LASH_TIP = 1.3  # how far lashes tip over in a blink, of their height above the lid's edge
 OVERLAP = 0.003  # decimetres by which a shut lid covers the lower one
 # How far the eyes turn at weight 1, degrees. The target files reach 11 upwards, too little to read.
 GAZE = {"Up": 20.0, "Down": 22.0, "In": 25.0, "Out": 25.0}
@@ -29,12 +30,24 @@ def expressions(source: Source, cut: Cut, openings: Openings, mean: Doubles) -> 
 def _blink(blink: Doubles, openings: Openings, side: str, mean: Doubles) -> None:
     """In place: the upper lid comes down to the lower one, neither short of it nor past it."""
     rings, table = openings.lids[side], openings.tables[side]
-    lower = rings.lower[rings.rim]
+    upper, lower = rings.upper[rings.rim], rings.lower[rings.rim]
     shut = mean + blink
-    at = np.interp(mean[table.vertex, 0], mean[lower, 0], shut[lower, 1])
-    edge_x, edge_y = mean[rings.upper[rings.rim], 0], shut[rings.upper[rings.rim], 1]
-    now = np.interp(mean[table.vertex, 0], edge_x, edge_y)
-    blink[table.vertex, 1] += table.follow * (at - OVERLAP - now)
+    wanted = np.interp(shut[upper, 0], shut[lower, 0], shut[lower, 1])
+    ends = np.interp(np.arange(len(upper)), [0, 2, len(upper) - 3, len(upper) - 1], [0, 1, 1, 0])
+    change = wanted - OVERLAP * ends - shut[upper, 1]
+    change[1:-1] = (change[:-2] + 2 * change[1:-1] + change[2:]) / 4
+    x = mean[table.vertex, 0]
+    blink[table.vertex, 1] += table.follow * np.interp(x, mean[upper, 0], change)
+    _lower_lashes(blink, mean, upper, openings.lashes[side])
+
+
+def _lower_lashes(blink: Doubles, mean: Doubles, rim: Indices, lashes: Indices) -> None:
+    """In place: upper lashes ride on the lid's edge and tip from upwards to slightly down."""
+    x = mean[lashes, 0]
+    ride = [np.interp(x, mean[rim, 0], blink[rim, axis]) for axis in range(3)]
+    height = mean[lashes, 1] - np.interp(x, mean[rim, 0], mean[rim, 1])
+    blink[lashes] = np.stack(ride, 1)
+    blink[lashes, 1] -= LASH_TIP * height
 
 
 def part_vertices(cut: Cut, *parts: str) -> NDArray[np.int64]:
