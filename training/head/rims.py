@@ -170,6 +170,7 @@ class LidTable:
     source: Indices  # (n, 4) two rim vertices above, two below
     weight: Doubles  # (n, 4)
     follow: Doubles  # (n,)
+    place: Doubles  # (n,) where along the lid's edge it is, by the edge's places
 
 
 def lid_table(base: BaseMesh, rings: Rings, lashes: Indices) -> LidTable:
@@ -177,15 +178,17 @@ def lid_table(base: BaseMesh, rings: Rings, lashes: Indices) -> LidTable:
     at_high, at_low = rings.places[rings.rim]
     rows: dict[int, tuple[float, float]] = {int(v): (base.vertices[v, 0], 1.0) for v in lashes}
     for ring, follow in enumerate(rings.follow):
-        for vertex in rings.upper[ring][1:-1]:
-            rows[int(vertex)] = (base.vertices[vertex, 0], follow)
+        own = rings.places[ring][0]
+        at = np.interp(own, own[[0, -1]], at_high[[0, -1]])  # corner answers to corner
+        for vertex, x in zip(rings.upper[ring][1:-1], at[1:-1], strict=True):
+            rows[int(vertex)] = (float(x), follow)
     source, weight = [], []
     for x, follow in rows.values():
         high, low = _between(x, at_high), _between(x, at_low)
         source.append([*rings.upper[rings.rim][high[0]], *rings.lower[rings.rim][low[0]]])
         weight.append([-follow * h for h in high[1]] + [follow * w for w in low[1]])
-    follows = np.array([follow for _, follow in rows.values()])
-    return LidTable(np.array(list(rows)), np.array(source), np.array(weight), follows)
+    place, follows = np.array(list(rows.values())).T
+    return LidTable(np.array(list(rows)), np.array(source), np.array(weight), follows, place)
 
 
 def _between(x: float, places: Doubles) -> tuple[list[int], list[float]]:

@@ -36,8 +36,8 @@ def _blink(blink: Doubles, openings: Openings, side: str, mean: Doubles) -> None
     ends = np.interp(np.arange(len(upper)), [0, 2, len(upper) - 3, len(upper) - 1], [0, 1, 1, 0])
     change = wanted - OVERLAP * ends - shut[upper, 1]
     change[1:-1] = (change[:-2] + 2 * change[1:-1] + change[2:]) / 4
-    x = mean[table.vertex, 0]
-    blink[table.vertex, 1] += table.follow * np.interp(x, mean[upper, 0], change)
+    along = np.interp(table.place, rings.places[rings.rim][0], change)
+    blink[table.vertex, 1] += table.follow * along
     _lower_lashes(blink, mean, upper, openings.lashes[side])
 
 
