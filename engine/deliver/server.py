@@ -174,6 +174,7 @@ class Server:
             sdp = await viewer.answer(str(offer.get("sdp", "")))
         except ValueError as e:
             await viewer.close("")
+            self.viewers.pop(viewer, None)
             return refuse(400, str(e)[:200])
         return web.json_response({"sdp": sdp, "type": "answer"})
 
@@ -181,7 +182,7 @@ class Server:
         try:
             await viewer.attend()
         finally:
-            del self.viewers[viewer]
+            self.viewers.pop(viewer, None)
 
     def _state(self, viewer: Viewer) -> dict[str, Any]:
         """What a page is told twice a second."""

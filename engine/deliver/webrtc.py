@@ -31,7 +31,7 @@ from ..clock import Clock
 from .fanout import Fanout, Outlet
 
 _CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
-_CONNECT = 15.0  # seconds in which a viewer must have connected
+_CONNECT = 10.0  # seconds in which a viewer must have connected
 _SILENCE = 6.0  # seconds without a word from a page that has spoken before: it is gone
 _RELEASE = 3.0  # seconds after which sound begins for a viewer that does not say when
 _STATE = 0.5  # seconds between two states

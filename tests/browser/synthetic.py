@@ -7,6 +7,7 @@ for the same tenth of a second a 1 kHz tone sounds.
 
 import argparse
 import asyncio
+import functools
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ CHUNK = 1024  # samples, on purpose no multiple of a WebRTC frame
 FLASH = 0.1  # seconds, at the start of each
 
 
+@functools.cache
 def picture(k, alpha=False, size=512):
     """A ball that circles over a soft ground; with `alpha` the ground is transparent."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size

@@ -1,0 +1,214 @@
+"""aiortc against our server, over real sockets; and what the server refuses."""
+
+import asyncio
+import json
+import ssl
+from contextlib import asynccontextmanager
+
+import aiohttp
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from engine.deliver import DeliverConfig
+from engine.errors import DeliveryError
+from tests.browser.synthetic import DELAY, Session
+
+
+@asynccontextmanager
+async def client():
+    """Closes its connections whole: aiohttp answers before a socket is quite shut."""
+    async with aiohttp.ClientSession() as http:
+        yield http
+
+
+class Watcher:
+    """A viewer without a browser."""
+
+    def __init__(self):
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.tracks = {}
+        self.peer.on("track", lambda track: self.tracks.update({track.kind: track}))
+        for kind in ("audio", "video"):
+            self.peer.addTransceiver(kind, direction="recvonly")
+        self.channel = self.peer.createDataChannel("likeness")
+        self.said = []
+        self.channel.on("message", lambda text: self.said.append(json.loads(text)))
+
+    async def join(self, url, http):
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        offer = {"sdp": self.peer.localDescription.sdp, "type": "offer"}
+        async with http.post(url + "offer", json=offer) as response:
+            answer = await response.json()
+            if response.ok:
+                await self.peer.setRemoteDescription(RTCSessionDescription(**answer))
+            return response.status, answer
+
+    async def heard(self, key):
+        async with asyncio.timeout(10):
+            while True:
+                for message in self.said:
+                    if key in message:
+                        return message[key]
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def watching(url, http):
+    watcher = Watcher()
+    try:
+        status, answer = await watcher.join(url, http)
+        assert status == 200, answer
+        yield watcher
+    finally:
+        await watcher.peer.close()
+
+
+async def until(what, seconds=10.0):
+    async with asyncio.timeout(seconds):
+        while not what():  # noqa: ASYNC110  # aiortc tells of some changes only to who asks
+            await asyncio.sleep(0.05)
+
+
+async def test_pictures_and_sound_arrive_with_their_own_times():
+    async with Session() as session, client() as http:
+        async with watching(session.server.url, http) as viewer:
+            frames = [await viewer.tracks["video"].recv() for _ in range(20)]
+            sounds = [await viewer.tracks["audio"].recv() for _ in range(60)]
+            state = await viewer.heard("state")
+    steps = np.diff([f.pts for f in frames])
+    assert set(steps) <= {3000, 6000, 9000}, "90 kHz ticks by counting, whatever was skipped"
+    assert frames[0].width == frames[0].height == 512
+    assert set(np.diff([s.pts for s in sounds])) == {960}
+    assert state["viewers"] == 1 and state["delay"] == DELAY
+
+
+async def test_a_late_joiner_begins_at_once():
+    async with Session() as session, client() as http:
+        async with watching(session.server.url, http) as first:
+            for _ in range(10):
+                await first.tracks["video"].recv()
+            async with watching(session.server.url, http) as second:
+                begun = session.clock.now()
+                await second.tracks["video"].recv()
+                took = session.clock.now() - begun
+                await first.tracks["video"].recv()
+    print(f"\nfirst picture of the second viewer after {took:.2f} s")
+    assert took < 3
+
+
+async def test_pings_commands_and_reports():
+    async with Session() as session, client() as http:
+        async with watching(session.server.url, http) as viewer:
+            await until(lambda: viewer.channel.readyState == "open")
+            for message in (
+                {"ping": 5},
+                {"report": {"latency_p50": 120, "Not a name!": 1, "text": "x"}},
+                {"command": "mute", "args": {"on": True}},
+                {"command": 7},
+            ):
+                viewer.channel.send(json.dumps(message))
+            viewer.channel.send(b"\x00\xff")
+            viewer.channel.send("[" * 5000)
+            assert await viewer.heard("pong") == 5
+            command = await anext(session.commands)
+            assert (command.name, command.args, command.source) == (
+                "mute",
+                {"on": "True"},
+                "viewer 1",
+            )
+            (shown,) = session.server.figures()["viewers"]
+            assert shown["reported"] == {"latency_p50": 120.0}
+        await until(lambda: not session.server.viewers)
+
+
+async def test_there_are_only_so_many_places():
+    async with Session(DeliverConfig(port=0, viewers=1)) as session, client() as http:
+        url = session.server.url
+        async with watching(url, http) as first:
+            await first.heard("state")
+            second = Watcher()
+            status, answer = await second.join(url, http)
+            await second.peer.close()
+            assert status == 503 and "1 places are taken" in answer["error"]
+        await until(lambda: not session.server.viewers)
+        async with watching(url, http):
+            pass
+
+
+JSON = {"Content-Type": "application/json"}
+OFFER = b'{"type": "offer", "sdp": "v=0"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/info", {}, None, 200),
+        ("GET", "/healthz", {}, None, 200),
+        ("GET", "/stats", {}, None, 200),
+        ("GET", "/info", {"Host": "rebound.example"}, None, 421),
+        ("GET", "/", {"Host": "rebound.example:8080"}, None, 421),
+        ("POST", "/offer", JSON | {"Origin": "https://elsewhere.example"}, OFFER, 403),
+        ("POST", "/offer", JSON | {"Origin": "null"}, OFFER, 403),
+        ("GET", "/stats", {"Origin": "http://127.0.0.1:1"}, None, 403),
+        ("POST", "/offer", JSON | {"Sec-Fetch-Site": "cross-site"}, OFFER, 403),
+        ("POST", "/offer", {"Content-Type": "text/plain"}, OFFER, 415),
+        ("POST", "/offer", {"Content-Type": "application/x-www-form-urlencoded"}, OFFER, 415),
+        ("POST", "/offer", JSON, b"{" + b" " * 70_000 + b"}", 413),
+        ("POST", "/offer", JSON, b"no json", 400),
+        ("POST", "/offer", JSON, b"\xff\xfe", 400),
+        ("POST", "/offer", JSON, b"[1]", 400),
+        ("POST", "/offer", JSON, b'{"type": "answer", "sdp": ""}', 400),
+        ("POST", "/offer", JSON, OFFER, 400),
+        ("POST", "/offer", JSON, b'{"type": "offer", "sdp": 7}', 400),
+        ("GET", "/offer", {}, None, 405),
+        ("GET", "/viewer/../server.py", {}, None, 404),
+        ("GET", "/nothing", {}, None, 404),
+    ],
+)
+async def test_what_is_answered(method, path, headers, body, status):
+    async with Session() as session, client() as http:
+        url = session.server.url.rstrip("/") + path
+        async with http.request(method, url, headers=headers, data=body) as response:
+            answer = await response.text()
+            assert response.status == status, answer
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            if status >= 400:
+                assert json.loads(answer)["error"]
+        assert not session.server.viewers, "nobody was let in"
+
+
+async def test_a_busy_port_is_told_in_one_line():
+    async with Session() as session:
+        port = int(session.server.url.rstrip("/").rpartition(":")[2])
+        with pytest.raises(DeliveryError, match=f"port {port}.*--port") as told:
+            async with Session(DeliverConfig(port=port)):
+                pass
+        assert "\n" not in str(told.value)
+
+
+async def test_beyond_loopback_the_token_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    config = DeliverConfig(host="0.0.0.0", port=0, tls=("auto",))
+    async with Session(config) as session, client() as http:
+        link, _, token = session.server.url.partition("#token=")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "likeness" / "cert.pem"))
+
+        async def ask(method, path, **how):
+            async with http.request(method, link + path, ssl=trusted, **how) as response:
+                return response.status, response.cookies
+
+        for path in ("info", "stats"):
+            assert (await ask("GET", path))[0] == 401
+        assert (await ask("POST", "offer", json={"type": "offer", "sdp": ""}))[0] == 401
+        assert (await ask("GET", "healthz"))[0] == 200
+        wrong, right = ({"Authorization": f"Bearer {t}"} for t in ("x" * 32, token))
+        assert (await ask("GET", "info", headers=wrong))[0] == 401
+        assert (await ask("GET", "info", headers=right))[0] == 200
+        assert (await ask("POST", "login", json={}, headers=wrong))[0] == 401
+        status, cookies = await ask("POST", "login", json={}, headers=right)
+        assert status == 200 and cookies["likeness"]["httponly"]
+        assert token not in cookies["likeness"].value
+        http.cookie_jar.clear()
+        ticket = {"likeness": cookies["likeness"].value}
+        assert (await ask("GET", "stats", cookies=ticket))[0] == 200
