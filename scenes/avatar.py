@@ -11,15 +11,22 @@ from engine.render import camera
 from engine.render.canvas import Canvas, program, set_uniforms
 from engine.render.cloth import VEE, A, B, C, Cloth, covered
 from engine.render.config import RenderConfig, parse_background
+from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_lashes
 from engine.render.light import LightBaker
 from engine.render.locks import Hair, cap, grow
-from engine.render.skin import paint_iris, paint_skin
+from engine.render.skin import paint_skin
 from engine.render.surface import Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
-UPPER_LASHES, LOWER_LASHES = (0.92, 0.955), (0.96, 0.99)  # rows of the uv square
 STUDIO = (0.235, 0.255, 0.285), (0.145, 0.150, 0.165)  # sRGB, top and bottom
+# Teeth sit lower and further out than the base mesh has them: upper ones show below a raised lip.
+MOUTH: list[tuple[list[str], dict[str, Any]]] = [
+    (["teeth_upper"], {"tint": (0.74, 0.68, 0.57), "gloss": 0.30, "nudge": (0.0, -3.5, 1.5)}),
+    (["teeth_lower"], {"tint": (0.70, 0.63, 0.51), "gloss": 0.30, "nudge": (0.0, -1.8, 1.0)}),
+    (["tongue"], {"tint": (0.44, 0.145, 0.135), "gloss": 0.10, "nudge": (0.0, -2.5, -2.5)}),
+    (["mouth_inner"], {"tint": (0.26, 0.06, 0.055), "gloss": 0.05, "nudge": (0.0, 0.0, 0.0)}),
+]
 
 
 class Scene:
@@ -32,7 +39,7 @@ class Scene:
     ) -> None:
         self.canvas, self.head, self.config = canvas, head, config
         ctx = canvas.ctx
-        corners = head_corners(head)
+        corners = head_corners(head, lash_uv(head))
         self.person = head.person(appearance.identity)
         self.surface = Surface(ctx, corners)
         self.normals = Normals(head.faces, len(head.neutral))
@@ -43,15 +50,14 @@ class Scene:
         self.programs: dict[str, Any] = {}
         self._skin = self._part("skin", ["skin"], albedo=0, detail=1)
         self._cloth = self._garment(appearance)
-        self._eyes = self._part("eye", ["eye_left", "eye_right"], iris=0, **_eyes(head))
+        self._eyes = self._part("eye", ["eye_left", "eye_right"], iris=0, **eye_uniforms(head))
+        self.lash_sheet = paint_lashes(ctx, appearance)
+        self._lashes = self._part("lash", ["lashes"], sheet=0)
         self._mouth = [
-            (self._part("mouth", parts), {"tint": tint, "gloss": gloss})
-            for parts, tint, gloss in (
-                (["teeth_upper", "teeth_lower"], (0.72, 0.66, 0.54), 0.25),
-                (["tongue"], (0.42, 0.13, 0.12), 0.12),
-                (["mouth_inner"], (0.30, 0.07, 0.065), 0.05),
-            )
+            (self._part("mouth", parts), {**paint, "teeth": _teeth(head, parts[0])})
+            for parts, paint in MOUTH
         ]
+        self._tongue = self._mouth[2][0]
         self._background = self._wall()
         self._cap = cap(head, self.person, appearance)
         self._hair = self._locks(appearance)
@@ -72,14 +78,21 @@ class Scene:
         self.iris.use(0)
         self._eyes.render()
         for mesh, paint in self._mouth:
-            set_uniforms(mesh.program, **paint)
+            x, y, z = paint["nudge"]
+            # The base mesh leaves the tongue up when the jaw drops.
+            low = 0.30 * self._gap if mesh is self._tongue else 0.0
+            set_uniforms(mesh.program, **{**paint, "nudge": (x, y - low, z)})
             mesh.render()
+        ctx.enable(moderngl.BLEND)
+        ctx.blend_func = (
+            moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        )  # fmt: skip
+        self.lash_sheet.use(0)
+        self._lashes.render()
         if self._hair:
             self.hair.sheet.use(0)
-            ctx.enable(moderngl.BLEND)
-            ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
             self._hair.render()
-            ctx.disable(moderngl.BLEND)
+        ctx.disable(moderngl.BLEND)
         if self._background:
             ctx.depth_func = "<="
             self._background.render(moderngl.TRIANGLES, vertices=3)
@@ -151,6 +164,7 @@ class Scene:
     def _pose(self, world: World) -> None:
         rotation = camera.turn(world.motion.head)
         upper, lower = (world.face.vertices[edge] for edge in self._inner_lips)
+        self._gap = max(float(upper[:, 1].mean() - lower[:, 1].mean()), 0.0)
         values = {
             "turn": rotation.T,  # GLSL reads columns first
             "unturn": rotation,
@@ -161,36 +175,6 @@ class Scene:
             set_uniforms(built, **values)
 
 
-def _eyes(head: Head) -> dict[str, Any]:
-    left = head.neutral[np.unique(head.faces[head.parts["eye_left"]])]
-    radius = float(np.linalg.norm(left - head.eye_centres[0], axis=1).mean())
-    return {"centres": head.eye_centres, "radius": radius, "iris_size": 6.0 / radius}
-
-
-class Lids:
-    """The edges of the lids, where the lashes grow, as parabolas."""
-
-    def __init__(self, head: Head) -> None:
-        uv, vertex = head.corner_uv, head.corner_vertex
-        lashes = np.unique(head.corner_faces[head.parts["lashes"]])
-        self._edges = []
-        for side, eye in zip((1.0, -1.0), head.eye_centres, strict=True):
-            for low, high in (UPPER_LASHES, LOWER_LASHES):
-                of_lid = lashes[
-                    (head.neutral[vertex[lashes], 0] * side > 0)
-                    & (uv[lashes, 1] > low)
-                    & (uv[lashes, 1] < high)
-                ]
-                distance = np.linalg.norm(head.neutral[vertex[of_lid]] - eye, axis=1)
-                roots = np.unique(vertex[of_lid[distance < np.quantile(distance, 0.4)]])
-                self._edges.append(roots)
-
-    def __call__(self, vertices: Floats) -> Floats:
-        """(4, 3) coefficients of y(x), mm: upper and lower of the left eye, then of the right."""
-        fits = (np.polyfit(vertices[e, 0], vertices[e, 1], 2)[::-1] for e in self._edges)
-        return np.array(list(fits), np.float32)
-
-
 def _inner_lips(head: Head) -> tuple[Any, Any]:
     """Vertices in the middle of the upper and of the lower lip, where they meet."""
     lips = np.nonzero((head.masks["lips"] > 0.5) & (np.abs(head.neutral[:, 0]) < 6))[0]
@@ -199,3 +183,12 @@ def _inner_lips(head: Head) -> tuple[Any, Any]:
     upper, lower = lips[~moves], lips[moves]
     height = head.neutral[:, 1]
     return upper[np.argsort(height[upper])[:4]], lower[np.argsort(-height[lower])[:4]]
+
+
+def _teeth(head: Head, part: str) -> tuple[float, float, float]:
+    """For the shader: 1 upper teeth, -1 lower, 0 neither; the height of their edge; their back."""
+    side = {"teeth_upper": 1.0, "teeth_lower": -1.0}.get(part, 0.0)
+    points = head.neutral[np.unique(head.faces[head.parts[part]])]
+    front = points[np.abs(points[:, 0]) < 12]
+    edge = front[:, 1].min() if side > 0 else front[:, 1].max()
+    return side, float(edge), float(points[:, 2].min())

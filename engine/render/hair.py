@@ -29,6 +29,7 @@ class Style:
     part: float = 0.0  # mm from the middle to the parting, towards the person's left
     floor: float = -1e9  # mm: cut off below
     cap: float = 4.0  # mm that the solid cap below is lifted
+    hug: float = 0.6  # how much it lies down on the skull: 0 stands free, 1 is glued
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,12 @@ def _round(p: Floats, side: Floats) -> Floats:
 
 
 STYLES: dict[str, Style] = {
-    "short": Style(_cropped, 760, 9.0, (30, 15, 17), 5, 0.55, 0.35, (2.0, 9.0), 1.0, 20.0, cap=3.5),
-    "swept": Style(_swept, 760, 10.0, (66, 18, 20), 7, 0.75, 0.3, (3.0, 17.0), 1.5, 26.0, cap=4.0),
-    "bob": Style(_hanging, 620, 13.0, (235, 205, 190), 13, 0.35, 0.5, (4.0, 15.0), 1.5, 24.0, -72.0),
-    "long": Style(_hanging, 560, 14.0, (330, 300, 300), 15, 0.35, 0.5, (4.0, 16.0), 3.5, -22.0, -190.0),
-    "bun": Style(_gathered, 520, 12.0, (175, 140, 120), 8, 0.25, 0.6, (2.0, 6.0), 0.8, cap=3.0),
-    "afro": Style(_round, 1500, 15.0, (46, 40, 40), 3, 1.0, 0.2, (2.0, 60.0), 5.0, cap=30.0),
+    "short": Style(_cropped, 760, 9.0, (30, 15, 17), 5, 0.45, 0.4, (1.5, 7.0), 1.0, 20.0, cap=2.5, hug=0.45),
+    "swept": Style(_swept, 760, 10.0, (66, 18, 20), 7, 0.65, 0.3, (3.0, 15.0), 1.5, 26.0, cap=3.0, hug=0.3),
+    "bob": Style(_hanging, 620, 13.0, (235, 205, 190), 13, 0.3, 0.5, (4.0, 13.0), 1.0, 24.0, -72.0, hug=0.8),
+    "long": Style(_hanging, 560, 14.0, (330, 300, 300), 15, 0.3, 0.5, (4.0, 14.0), 2.0, -22.0, -190.0, hug=0.8),
+    "bun": Style(_gathered, 520, 12.0, (175, 140, 120), 8, 0.2, 0.6, (2.0, 6.0), 0.6, cap=3.0, hug=0.9),
+    "afro": Style(_round, 1500, 15.0, (46, 40, 40), 3, 1.0, 0.2, (2.0, 60.0), 5.0, cap=30.0, hug=0.0),
 }
 
 
@@ -166,19 +167,24 @@ def _paths(
         direction = _toward(*(direction * (1 - style.bend) + wanted * style.bend).T)
         new = points[-1] + direction * step
         new = new + style.curl * np.sin(wave + 0.9 * k) * min(1.0, k / 3)
-        grown = min(1.0, k / 2.5)
-        points.append(_outside(new.astype(np.float32), layer * grown, solids))
+        hug = style.hug * _smooth(-30.0, 30.0, new[:, 1] - shift[1])
+        settled = _settled(new.astype(np.float32), layer * min(1.0, k / 2.5), hug, solids)
+        direction = _toward(*(0.5 * direction + 0.5 * _toward(*(settled - points[-1]).T)).T)
+        points.append(settled)
     paths = np.stack(points, 1)
     return _cut(paths, style.floor + rng.normal(0, 5.0, count))
 
 
-def _outside(points: Floats, clearance: Floats, solids: tuple[Floats, Floats]) -> Floats:
-    """Points moved out to `clearance` mm off the nearest solid."""
+def _settled(
+    points: Floats, clearance: Floats, hug: Floats, solids: tuple[Floats, Floats]
+) -> Floats:
+    """Points moved out to `clearance` mm off the nearest solid, and in towards that by `hug`."""
     at, normals = solids
     near = np.argmin((at * at).sum(1)[None] - 2 * points @ at.T, axis=1)
     height = np.einsum("nd,nd->n", points - at[near], normals[near])
-    lack = np.maximum(clearance - height, 0.0)
-    return points + normals[near] * lack[:, None]
+    lack = clearance - height
+    lack = np.where(lack > 0, lack, lack * hug)
+    return np.asarray(points + normals[near] * lack[:, None], np.float32)
 
 
 def _cut(paths: Floats, floor: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Paints what the head is covered with, once for an appearance: skin, brows, irises."""
+"""Paints the skin, once for an appearance: flush, lips, brows, age."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ from .canvas import program, set_uniforms
 from .surface import Corners, Normals
 
 SIZE = 2048  # texels a side of the whole uv square, of which the face has some 400 across
-IRIS = 256
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
 _BROW = np.array([[-19, 14.0], [-11, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
 SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
@@ -139,14 +138,14 @@ def _brow_sheet(places: Places, look: Appearance) -> tuple[Bytes, Floats]:
             points = ((hair - low) * SHEET * 16).astype(np.int32)
             cv2.polylines(sheet, [points], False, int(strength), 2, cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(sheet, (0, 0), 5.0)
-    both = np.maximum(sheet, (soft * 0.75).astype(np.uint8))
+    both = np.maximum(sheet, (soft * 0.85).astype(np.uint8))
     return both, np.array([*low, *(high - low)], np.float32)
 
 
 def _brow_hairs(curve: Floats, look: Appearance, rng: np.random.Generator) -> Any:
     """Hairs from the nose outwards: upright at first, then along the brow."""
     thick = look.extra.get("brow_thickness", 1.0)
-    count = int(230 * look.extra.get("brow_density", 1.0))
+    count = int(330 * look.extra.get("brow_density", 1.0))
     along = np.linspace(0, 1, len(curve))
     sign = np.sign(curve[-1, 0] - curve[0, 0])
     for s in rng.beta(1.0, 1.25, count):
@@ -160,42 +159,5 @@ def _brow_hairs(curve: Floats, look: Appearance, rng: np.random.Generator) -> An
         angle = lean - 0.35 * np.linspace(0, 1, 5)[:, None]
         yield (
             root + steps * np.concatenate([sign * np.cos(angle), np.sin(angle)], 1),
-            rng.uniform(110, 225),
+            rng.uniform(140, 255),
         )
-
-
-def paint_iris(ctx: moderngl.Context, look: Appearance) -> moderngl.Texture:
-    """An iris over [-1.25, 1.25] radii: square root of linear colour; alpha fades at the limbus."""
-    texture = ctx.texture((IRIS, IRIS), 4, iris_image(look).tobytes())
-    texture.build_mipmaps()
-    texture.repeat_x = texture.repeat_y = False
-    return texture
-
-
-def iris_image(look: Appearance) -> Bytes:
-    """(IRIS, IRIS, 4): pupil, radial fibres, a lighter collarette, a dark limbal ring."""
-    grid = (np.arange(IRIS) + 0.5) / IRIS * 2.5 - 1.25
-    x, y = np.meshgrid(grid, grid)
-    r, angle = np.hypot(x, y), np.arctan2(y, x)
-    rng = np.random.default_rng(3)
-    fibres = np.zeros_like(r)
-    for frequency in (23, 41, 67, 97):
-        bend = rng.uniform(-1.2, 1.2)
-        fibres += np.sin(frequency * angle + rng.uniform(0, 6.3) + bend * 6 * r) / 4
-    colour = np.asarray(look.iris)[None, None] * np.ones((IRIS, IRIS, 1))
-    pupil = look.extra.get("pupil", 0.36)
-    inner = np.exp(-(((r - pupil - 0.12) / 0.13) ** 2))[..., None]
-    warm = colour * 0.6 + np.array([0.16, 0.085, 0.03]) * 0.9
-    colour = colour * (1 - 0.55 * inner) + warm * 0.55 * inner
-    colour = colour * (1.0 + 0.55 * fibres[..., None] * np.clip((r - pupil) * 3, 0, 1)[..., None])
-    colour = colour * (1.25 - 0.35 * r[..., None])
-    colour = colour * (1 - 0.78 * _step(0.80, 1.0, r))[..., None]
-    colour = colour * (1 - _step(pupil + 0.04, pupil - 0.04, r) * 0.985)[..., None]
-    alpha = 1 - _step(0.90, 1.08, r)
-    out = np.concatenate([np.sqrt(np.clip(colour, 0, 1)), alpha[..., None]], 2)
-    return np.rint(out * 255).astype(np.uint8)
-
-
-def _step(low: float, high: float, x: Any) -> Any:
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)

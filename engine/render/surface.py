@@ -60,9 +60,8 @@ class Corners:
     follow: Floats  # (r,) 1 turns with the head
 
 
-def head_corners(head: Head) -> Corners:
+def head_corners(head: Head, uv: Floats) -> Corners:
     vertex = head.corner_vertex
-    uv = head.corner_uv.astype(np.float32)
     return Corners(vertex, uv, head.neutral[vertex], head.head_weight[vertex])
 
 

@@ -13,7 +13,7 @@ vec3 ambient(vec3 n) { return mix(GROUND, SKY, 0.5 + 0.5 * n.y); }
 
 // K. Narkowicz's fit of the ACES film curve, then sRGB's gamma as a square root and a touch.
 vec3 film(vec3 light) {
-    vec3 x = light * 0.62;
+    vec3 x = light * 0.56;
     x = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14);
     return pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
 }

@@ -31,7 +31,7 @@ void main() {
     vec3 second = normalize(t + n * (jitter + 0.14));
 
     vec3 base = dye * (0.42 + 0.95 * s.r) * tone;
-    float silver = step(fract(s.r * 7.31 + at.x * 23.0 + tone * 5.0), grey);
+    float silver = step(fract(sin(floor(at.x * 96.0) * 12.99 + tone * 78.23) * 437.58), grey);
     base = mix(base, vec3(0.50, 0.48, 0.46) * (0.4 + 0.8 * s.r), silver * 0.85);
     base *= 0.55 + 0.45 * smoothstep(0.0, 0.35, at.y);
 

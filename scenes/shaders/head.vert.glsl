@@ -2,6 +2,7 @@
 // Turns what follows the head about the head's pivot; the rest stays with the shoulders.
 uniform mat4 camera;
 uniform mat3 turn;
+uniform vec3 nudge;  // mm: where a part sits better than its model has it
 in vec3 position;
 in vec3 normal;
 in vec3 rest;
@@ -14,7 +15,8 @@ out vec3 on_face;
 out vec2 at;
 out vec4 lit;
 void main() {
-    where = mix(position, turn * position, follow);
+    vec3 here = position + nudge;
+    where = mix(here, turn * here, follow);
     facing = mix(normal, turn * normal, follow);
     on_face = rest;
     at = uv;
