@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ..types import Floats
 
-BLOCK = 0.01  # seconds of sound that a live source hands over at a time
+BLOCK = 0.01  # seconds of sound that a source hands over at a time
 
 
-def block_size(rate: int, seconds: float = BLOCK) -> int:
+def block_size(rate: int) -> int:
     """Samples in a block, at least one."""
-    return max(1, round(rate * seconds))
+    return max(1, round(rate * BLOCK))
 
 
 def mono(frames: NDArray[Any]) -> Floats:

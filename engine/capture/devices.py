@@ -82,9 +82,11 @@ def find(wanted: str | int, devices: list[Device]) -> Device:
         chosen = chosen or [d for d in devices if low in d.name.lower()]
     if len(chosen) == 1:
         return chosen[0]
-    names = ", ".join(f"{d.index} '{d.name}'" for d in chosen or devices) or "none at all"
+    if not devices:
+        raise DeviceError(f"no microphone '{text}', nor any other; give a file with --audio")
+    names = ", ".join(f"{d.index} '{d.name}'" for d in chosen or devices)
     problem = "several microphones match" if chosen else "no microphone is called"
-    raise DeviceError(f"{problem} '{text}'; there are: {names}")
+    raise DeviceError(f"{problem} '{text}'; choose one of: {names}")
 
 
 def _bare(name: str) -> str:

@@ -7,10 +7,8 @@ from pathlib import Path
 from ..channel import Channel
 from ..clock import Clock
 from ..types import AudioChunk, Floats
-from .blocks import BLOCK, block_size, cut, silence
+from .blocks import block_size, cut, silence
 from .decode import AudioFile
-
-_FAST = 0.1  # seconds a block where nobody waits for the next one
 
 
 class FileSource:
@@ -37,7 +35,7 @@ class FileSource:
     async def run(self, sink: Channel[AudioChunk]) -> None:
         origin = self._clock.now() if self._clock else 0.0
         sent = 0
-        blocks = cut(self._pieces(), block_size(self.rate, BLOCK if self._clock else _FAST))
+        blocks = cut(self._pieces(), block_size(self.rate))
         while (samples := await asyncio.to_thread(next, blocks, None)) is not None:
             t = origin + sent / self.rate
             sent += len(samples)

@@ -143,7 +143,7 @@ async def test_as_fast_as_it_is_taken(tmp_path: Path) -> None:
     chunks = await drain(sink)
     await running
     assert np.array_equal(np.concatenate([c.samples for c in chunks]), tone(1.03))
-    assert [c.t for c in chunks] == [k * 4410 / RATE for k in range(11)]
+    assert [c.t for c in chunks] == [k * 441 / RATE for k in range(103)]
     assert sink.dropped == 0 and not source.is_microphone
 
 
@@ -196,6 +196,6 @@ def test_finding_a_device() -> None:
         find("usb", devices)
     with pytest.raises(DeviceError, match="no microphone is called 'piano'.*HDA"):
         find("piano", devices)
-    with pytest.raises(DeviceError, match="there are: none at all"):
+    with pytest.raises(DeviceError, match="nor any other; give a file"):
         find("piano", [])
     assert str(devices[0]).startswith("*   0") and "48000 Hz" in str(devices[0])
