@@ -12,8 +12,9 @@ from engine.render.canvas import Canvas, program, set_uniforms
 from engine.render.cloth import VEE, A, B, C, Cloth, covered
 from engine.render.config import RenderConfig, parse_background
 from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_lashes
+from engine.render.hair import grow
 from engine.render.light import LightBaker
-from engine.render.locks import Hair, cap, grow
+from engine.render.locks import FUZZ, FuzzHair, Hair, shells
 from engine.render.skin import paint_skin
 from engine.render.surface import Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
@@ -59,10 +60,11 @@ class Scene:
         ]
         self._tongue = self._mouth[2][0]
         self._background = self._wall()
-        self._cap = cap(head, self.person, appearance)
-        self._hair = self._locks(appearance)
+        baker = self._make_baker()
+        self._fuzz = self._shells(appearance, baker)
+        self._hair = self._locks(appearance, baker)
         self._lids = Lids(head)
-        self._bake_light(self._baker)
+        self._bake_light(baker)
         self._inner_lips = _inner_lips(head)
 
     def draw(self, world: World) -> None:
@@ -83,6 +85,8 @@ class Scene:
             low = 0.30 * self._gap if mesh is self._tongue else 0.0
             set_uniforms(mesh.program, **{**paint, "nudge": (x, y - low, z)})
             mesh.render()
+        if self._fuzz:
+            self._fuzz.render()
         ctx.enable(moderngl.BLEND)
         ctx.blend_func = (
             moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
@@ -102,12 +106,17 @@ class Scene:
         self.surface.move(vertices, self.normals(vertices))
         self.cloth.move(vertices)
 
-    def _locks(self, look: Appearance) -> moderngl.VertexArray | None:
-        ctx, head, cloth = self.canvas.ctx, self.head, self.cloth.surface
-        baker = self._baker = LightBaker(ctx)
+    def _make_baker(self) -> LightBaker:
+        head, cloth = self.head, self.cloth
+        baker = LightBaker(self.canvas.ctx)
         solid = [head.parts[p] for p in ("skin", "eye_left", "eye_right", "mouth_inner")]
         baker.add(self.person, head.faces[np.concatenate(solid)])
-        baker.add(cloth.moving[:, :3], self.cloth.solid)
+        baker.add(cloth.surface.moving[:, :3], cloth.solid)
+        return baker
+
+    def _locks(self, look: Appearance, baker: LightBaker) -> moderngl.VertexArray | None:
+        """Ribbons of hair, drawn last for they are soft."""
+        head, cloth = self.head, self.cloth.surface
         skin = np.unique(head.faces[head.parts["skin"]])
         points = np.concatenate([self.person[skin], cloth.moving[:, :3]])
         normals = np.concatenate([self.normals(self.person)[skin], cloth.moving[:, 3:]])
@@ -115,13 +124,22 @@ class Scene:
         if ribbons is None:
             return None
         baker.add(ribbons.position, ribbons.triangles)
-        self.hair = Hair(ctx, ribbons)
-        self.programs["hair"] = program(
-            ctx, SHADERS, "hair.vert.glsl", "hair.frag.glsl", sheet=0, dye=look.hair,
-            grey=look.extra.get("grey", 0.0), camera=camera.projection(self.canvas.aspect),
-            viewer=tuple(camera.viewer()),
-        )  # fmt: skip
+        self.hair = Hair(self.canvas.ctx, ribbons)
+        self.programs["hair"] = self._program("hair", "hair", sheet=0, **_dye(look))
         return self.hair.mesh(self.programs["hair"], baker)
+
+    def _shells(self, look: Appearance, baker: LightBaker) -> moderngl.VertexArray | None:
+        """Shells of short or curly hair, as solid as skin."""
+        made = shells(self.head, self.person, look)
+        if made is None:
+            return None
+        fuzz = FUZZ[look.hair_style]
+        count = len(made[3]) // fuzz.layers
+        baker.add(made[0], made[3][-count:])
+        self.programs["fuzz"] = self._program(
+            "fuzz", "fuzz", grain=fuzz.grain, ragged=fuzz.ragged, **_dye(look)
+        )
+        return FuzzHair(self.canvas.ctx, made).mesh(self.programs["fuzz"], baker)
 
     def _bake_light(self, baker: LightBaker) -> None:
         cloth = self.cloth.surface
@@ -137,9 +155,9 @@ class Scene:
         )
         return self.cloth.surface.mesh(self.programs["cloth"], self.cloth.triangles)
 
-    def _program(self, material: str, **values: Any) -> Any:
+    def _program(self, material: str, vertex: str = "head", **values: Any) -> Any:
         return program(
-            self.canvas.ctx, SHADERS, "head.vert.glsl", f"{material}.frag.glsl",
+            self.canvas.ctx, SHADERS, f"{vertex}.vert.glsl", f"{material}.frag.glsl",
             camera=camera.projection(self.canvas.aspect), viewer=tuple(camera.viewer()), **values,
         )  # fmt: skip
 
@@ -192,3 +210,7 @@ def _teeth(head: Head, part: str) -> tuple[float, float, float]:
     front = points[np.abs(points[:, 0]) < 12]
     edge = front[:, 1].min() if side > 0 else front[:, 1].max()
     return side, float(edge), float(points[:, 2].min())
+
+
+def _dye(look: Appearance) -> dict[str, Any]:
+    return {"dye": look.hair, "grey": look.extra.get("grey", 0.0)}

@@ -85,17 +85,13 @@ def _swept(p: Floats, side: Floats) -> Floats:
     )  # fmt: skip
 
 
-KNOT = np.array([0.0, 112.0, -92.0], np.float32)  # where a bun sits, mm
+KNOT = np.array([0.0, 150.0, -42.0], np.float32)  # where a bun sits, mm
+KNOT_RADIUS = 29.0  # mm
 
 
 def _gathered(p: Floats, side: Floats) -> Floats:
     """Everything towards the knot at the back."""
     return _toward(*(KNOT - p).T)
-
-
-def _round(p: Floats, side: Floats) -> Floats:
-    """Straight away from the head's middle."""
-    return _toward(*(p - np.array([0, 62, -8], np.float32)).T)
 
 
 STYLES: dict[str, Style] = {
@@ -104,7 +100,6 @@ STYLES: dict[str, Style] = {
     "bob": Style(_hanging, 620, 13.0, (235, 205, 190), 13, 0.3, 0.5, (4.0, 13.0), 1.0, 24.0, -72.0, hug=0.8),
     "long": Style(_hanging, 560, 14.0, (330, 300, 300), 15, 0.3, 0.5, (4.0, 14.0), 2.0, -22.0, -190.0, hug=0.8),
     "bun": Style(_gathered, 520, 12.0, (175, 140, 120), 8, 0.2, 0.6, (2.0, 6.0), 0.6, cap=3.0, hug=0.9),
-    "afro": Style(_round, 1500, 15.0, (46, 40, 40), 3, 1.0, 0.2, (2.0, 60.0), 5.0, cap=30.0, hug=0.0),
 }
 
 
@@ -121,7 +116,25 @@ def grow(head: Head, person: Floats, look: Appearance, solids: tuple[Floats, Flo
     shift = person[head.masks["scalp"] > 0.5].mean(0) - head.neutral[head.masks["scalp"] > 0.5].mean(0)
     volume = look.extra.get("hair_volume", 1.0)
     paths = _paths(style, roots, normals, rest, shift, volume, solids, rng)
+    if look.hair_style == "bun":
+        knot = _knot(style, rng) + KNOT + shift
+        top = np.array([KNOT + shift]), np.array([[0.0, 1.0, 0.0]], np.float32)
+        paths = np.concatenate([paths, knot.astype(np.float32)])
+        solids = tuple(np.concatenate(pair) for pair in zip(solids, top, strict=True))  # type: ignore[assignment]
     return _ribbons(style, paths, solids, rng)
+
+
+def _knot(style: Style, rng: np.random.Generator, count: int = 110) -> Floats:
+    """(count, k, 3): ribbons wound around a ball, mostly level, as hair is tied."""
+    turns = np.linspace(0, 1, style.steps + 1)[None] * rng.uniform(1.6, 2.6, (count, 1))
+    start = rng.uniform(0, 2 * np.pi, (count, 1))
+    height = rng.uniform(-0.75, 0.92, (count, 1)) + 0.22 * np.sin(turns * 2 + start)
+    height = np.clip(height, -0.95, 0.97)
+    ring = np.sqrt(1 - height**2)
+    radius = KNOT_RADIUS * rng.uniform(0.86, 1.04, (count, 1))
+    angle = start + turns
+    ball = np.stack([ring * np.sin(angle), 0.82 * height, ring * np.cos(angle)], 2)
+    return np.asarray(ball * radius[..., None], np.float32)
 
 
 def _roots(

@@ -1,5 +1,6 @@
-"""Hair on the GPU: the sheet of strands, the ribbons, and the solid cap beneath them."""
+"""Hair on the GPU: the sheet of strands, the ribbons, and shells for what is too short or too curly."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -7,9 +8,9 @@ import moderngl
 import numpy as np
 
 from engine.head import Head
-from engine.types import Appearance, Bytes, Floats
+from engine.types import Appearance, Bytes, Floats, Ints
 
-from .hair import STYLES, Ribbons, grow
+from .hair import Ribbons
 from .light import LightBaker
 from .surface import Normals
 
@@ -69,17 +70,69 @@ def _strand(rng: np.random.Generator) -> Any:
     return np.round(line * 16).astype(np.int32)
 
 
-def cap(head: Head, person: Floats, look: Appearance) -> tuple[Floats, Any] | None:
-    """The scalp lifted under the hair: positions of all vertices (v, 3), and its triangles."""
-    if look.hair_style not in STYLES:
+@dataclass(frozen=True, slots=True)
+class Fuzz:
+    """Hair too short or too curly for ribbons: shells over the scalp, cut by noise."""
+
+    lift: float  # mm of the outermost shell
+    solid: float  # the innermost one's share of that: below it nothing shows
+    layers: int
+    grain: float  # curls a millimetre
+    round: float  # how much it grows away from the head's middle rather than off the scalp
+    ragged: float  # mm that the outline varies
+
+
+FUZZ = {
+    "buzz": Fuzz(2.6, 0.30, 4, 1.25, 0.0, 0.3),
+    "afro": Fuzz(40.0, 0.55, 7, 0.26, 0.55, 5.0),
+}
+MIDDLE = np.array([0.0, 62.0, -8.0], np.float32)  # of the skull, mm
+
+
+def shells(head: Head, person: Floats, look: Appearance) -> tuple[Floats, Floats, Floats, Ints] | None:
+    """Positions, normals (n, 3), depth (n,) from 0 innermost to 1, and triangles, outermost first."""
+    if look.hair_style not in FUZZ:
         return None
-    style = STYLES[look.hair_style]
+    fuzz = FUZZ[look.hair_style]
     scalp = head.masks["scalp"]
-    inner = np.clip((scalp - 0.35) / 0.65, 0, 1) ** 1.5
-    lift = style.cap * look.extra.get("hair_volume", 1.0) * inner
-    lifted = person + Normals(head.faces, len(person))(person) * lift[:, None]
-    skin = head.parts["skin"]
-    return lifted.astype(np.float32), skin[(scalp[head.faces[skin]] > 0.3).all(1)]
+    skin = head.faces[head.parts["skin"]]
+    cut = skin[(scalp[skin] > 0.25).any(1)]
+    used, faces = np.unique(cut, return_inverse=True)
+    faces = faces.reshape(-1, 3).astype(np.int32)
+    normals = Normals(head.faces, len(person))(person)[used]
+    away = person[used] - MIDDLE
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    grow_to = normals * (1 - fuzz.round) + away * fuzz.round
+    lift = fuzz.lift * look.extra.get("hair_volume", 1.0) * _edge(scalp[used], fuzz)
+    depths = np.linspace(1.0, fuzz.solid, fuzz.layers)
+    positions = [person[used] + grow_to * (lift * d)[:, None] for d in depths]
+    outward = Normals(faces, len(used))(positions[0].astype(np.float32))
+    depth = np.concatenate([np.full(len(used), (d - fuzz.solid) / (1 - fuzz.solid)) for d in depths])
+    triangles = np.concatenate([faces + k * len(used) for k in range(fuzz.layers)])
+    return (
+        np.concatenate(positions).astype(np.float32), np.tile(outward, (fuzz.layers, 1)),
+        depth.astype(np.float32), triangles.astype(np.int32),
+    )  # fmt: skip
 
 
-__all__ = ["Hair", "cap", "grow", "strand_sheet"]
+def _edge(scalp: Floats, fuzz: Fuzz) -> Floats:
+    """Full height inside the hairline, none at it."""
+    t = np.clip((scalp - 0.3) / (0.6 if fuzz.lift < 10 else 0.35), 0, 1)
+    return np.asarray(np.sqrt(t * (2 - t)), np.float32)
+
+
+class FuzzHair:
+    """Shells on the GPU."""
+
+    def __init__(self, ctx: moderngl.Context, made: tuple[Floats, Floats, Floats, Ints]) -> None:
+        self.ctx = ctx
+        self.positions, self.normals, self.depth, self.triangles = made
+
+    def mesh(self, program: Any, baker: LightBaker) -> moderngl.VertexArray:
+        light = baker.light(self.positions, self.normals, bias=5.0)
+        data = np.concatenate([self.positions, self.normals, self.depth[:, None], light], 1)
+        layout = [
+            (self.ctx.buffer(data.astype(np.float32).tobytes()), "3f 3f 1f 4f",
+             "position", "normal", "depth", "light")
+        ]  # fmt: skip
+        return self.ctx.vertex_array(program, layout, self.ctx.buffer(self.triangles.tobytes()))

@@ -21,7 +21,7 @@ float strand(vec3 t, vec3 h, float power) {
 
 void main() {
     vec2 s = texture(sheet, at).rg;
-    if (s.g < 0.08) discard;
+    if (s.g < 0.22) discard;
     vec3 n = normalize(facing);
     vec3 v = normalize(viewer - where);
     if (dot(n, v) < 0.0) n = -n;
@@ -43,5 +43,5 @@ void main() {
     vec3 h = normalize(KEY + v);
     vec3 gleam = KEY_COLOUR * lit.y * (vec3(0.055) * strand(first, h, 90.0) + (0.05 + base) * 0.55 * strand(second, h, 28.0)) * (0.3 + 0.9 * s.r);
     gleam += RIM_COLOUR * rim * (0.04 + base) * 0.35;
-    colour = vec4(film(base * light + gleam), smoothstep(0.06, 0.75, s.g));
+    colour = vec4(film(base * light + gleam), smoothstep(0.15, 0.6, s.g));
 }
