@@ -1,12 +1,14 @@
 """The real page in Chromium, fed by a real server with a synthetic session."""
 
 import asyncio
+import shlex
 import subprocess
 import sys
 import time
 
 import cv2
 import numpy as np
+import pytest
 
 from engine.deliver import DeliverConfig
 from tests.browser.browsing import FIGURES, MEASURE, open_page, percentile
@@ -158,3 +160,29 @@ async def test_the_end_of_a_session_is_said(browser):
         told = asyncio.create_task(page.wait_for_selector("body[data-state=ended]"))
         await asyncio.sleep(0.1)
     await told
+
+
+ALONE = """
+import asyncio
+from tests.browser.browsing import chromium, open_page
+from tests.browser.synthetic import Session
+
+async def main():
+    async with Session() as session, chromium() as browser:
+        page = await open_page(browser, session.server.url, live=False)
+        await page.wait_for_selector("body[data-state=noroute]", timeout=20_000)
+        print(await page.inner_text("#words"))
+
+asyncio.run(main())
+"""
+
+
+async def test_with_only_the_loopback_up_the_page_says_what_is_missing(browser):
+    script = f"ip link set lo up && exec {shlex.quote(sys.executable)} -c {shlex.quote(ALONE)}"
+    alone = await asyncio.create_subprocess_exec(
+        "unshare", "--net", "sh", "-c", script, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    said, error = await alone.communicate()
+    if b"Operation not permitted" in error:
+        pytest.skip("this user may not make a network namespace")
+    assert b"Join any network" in said, error.decode()

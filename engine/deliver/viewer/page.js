@@ -134,9 +134,14 @@ function fillPanel() {
     avatar: info.avatar ? capital(info.avatar) : "–",
     source: info.source ?? "–",
     provider: info.provider ?? "–",
+    renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
   };
-  for (const [name, text] of Object.entries(values)) setText(document.querySelector(`[data-stat=${name}]`), text);
+  for (const [name, text] of Object.entries(values)) {
+    const cell = document.querySelector(`[data-stat=${name}]`);
+    setText(cell, text);
+    if (cell.title !== text) cell.title = text;
+  }
   drawSpark();
 }
 
