@@ -15,10 +15,10 @@ from engine.model import MODELS
 
 from . import masks, pack, paint, places, shapes
 from .cut import TO_MM, Cut, cut
-from .identity import Identity, identity, presets
+from .identity import PEOPLE, Identity, identity, presets
 from .people import Targets
 from .rims import Openings, close_lips, mirror, openings
-from .source import Doubles, Source, read_base
+from .source import Doubles, Indices, Source, read_base
 
 # Whom the landmark teacher looks at, beside the neutral.
 MODELS_68 = (
@@ -38,44 +38,66 @@ class Options:
     seed: int = 0
 
 
-def fit(options: Options) -> Path:
-    """Makes the model folder and returns it."""
-    rng = np.random.default_rng(options.seed)
-    source = Source(options.source)
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """All that the CC0 data alone gives."""
+
+    cut: Cut
+    rims: Openings
+    other: Indices  # the base mesh's mirror
+    identity: Identity
+    presets: dict[str, Doubles]
+    mean: Doubles  # (19158, 3) the neutral on the whole base mesh, decimetres
+    neutral: Doubles  # (v, 3) millimetres
+    shapes: Doubles  # (52, v, 3)
+    turning: Doubles  # (v,) head weight
+
+
+def geometry(source: Source, seed: int) -> Geometry:
+    """Cut, people, shapes."""
     base = read_base(source)
     weights = source.json(WEIGHTS)["weights"]
     topology = cut(base, weights)
     turning = masks.head_weight(weights, topology)
     targets = Targets(source)
     rims = openings(source, base)
-    moves = _targets(source, topology, rims, targets, len(base.vertices))
-    found = identity(targets, moves, turning, rng)
+    offsets = _targets(source, topology, rims, targets, len(base.vertices))
+    found = identity(targets, offsets, turning, np.random.default_rng(seed))
     mean = _mean(source, rims, targets, found, base.vertices)
     neutral = topology.apply(mean)
-    faces = shapes.expressions(source, topology, rims, mean)
-    shapes.turn_eyes(faces, topology, neutral)
-    eyes = np.stack([shapes.eye_centre(neutral, topology, side) for side in ("left", "right")])
-    soft = masks.motion(faces, topology, turning) | masks.painted(source, topology, neutral)
-    soft["brows"] = masks.cut_only(topology, np.asarray(paint.brow(neutral, eyes), np.float64))
-    soft["lid_edge"] = places.lid_edge(topology, rims)
+    moves = shapes.expressions(source, topology, rims, mean)
+    shapes.turn_eyes(moves, topology, neutral)
     other = mirror(source, len(base.vertices))
-    soft = masks.symmetric(soft, topology, other, neutral)
-    parts = masks.split(topology, soft)
-    kinds = presets(found, targets, moves)
-    people = [neutral, *(neutral + np.tensordot(kinds[n], found.basis, 1) for n in MODELS_68)]
-    centred = (mean - mean[topology.joints["head"]].mean(0)) * TO_MM
-    marks, spread = places.find(options.teachers, topology, rims, centred, people, soft, parts)
-    arrays = pack.topology(topology, parts) | pack.sparse(faces) | pack.landmarks(marks)
-    arrays |= pack.lids(topology, rims) | pack.soft(soft, turning)
-    arrays |= pack.people(neutral, found.basis, kinds) | {"eye_centres": eyes.astype(np.float32)}
-    pack.write(
-        options.out,
-        arrays,
-        source.read("mpfb2/LICENSE.md"),
-        landmark_spread_mm=round(spread, 3),
-        **_about(topology, found),
-    )
+    kinds = presets(found, targets, offsets)
+    return Geometry(topology, rims, other, found, kinds, mean, neutral, moves, turning)
+
+
+def fit(options: Options) -> Path:
+    """Makes the model folder and returns it."""
+    source = Source(options.source)
+    g = geometry(source, options.seed)
+    eyes = np.stack([shapes.eye_centre(g.neutral, g.cut, side) for side in ("left", "right")])
+    soft = _masks(source, g, eyes)
+    parts = masks.split(g.cut, soft)
+    modes = g.identity.basis
+    people = [g.neutral, *(g.neutral + np.tensordot(g.presets[n], modes, 1) for n in MODELS_68)]
+    centred = (g.mean - g.mean[g.cut.joints["head"]].mean(0)) * TO_MM
+    marks, spread = places.find(options.teachers, g.cut, g.rims, centred, people, soft, parts)
+    arrays = pack.topology(g.cut, parts) | pack.sparse(g.shapes) | pack.landmarks(marks)
+    arrays |= pack.lids(g.cut, g.rims) | pack.soft(soft, g.turning)
+    arrays |= pack.people(g.neutral, modes, g.presets) | {"eye_centres": eyes.astype(np.float32)}
+    about = _about(g.cut, g.identity) | {"seed": options.seed, "people_sampled": PEOPLE}
+    about["landmark_spread_mm"] = round(spread, 3)
+    pack.write(options.out, arrays, source.read("mpfb2/LICENSE.md"), **about)
     return options.out
+
+
+def _masks(source: Source, g: Geometry, eyes: Doubles) -> dict[str, Doubles]:
+    soft = masks.motion(g.shapes, g.cut, g.turning) | masks.painted(source, g.cut, g.neutral)
+    brows = np.asarray(paint.brow(g.neutral, eyes), np.float64)
+    soft["brows"] = masks.cut_only(g.cut, brows)
+    soft["lid_edge"] = places.lid_edge(g.cut, g.rims)
+    return masks.symmetric(soft, g.cut, g.other, g.neutral)
 
 
 def _targets(
