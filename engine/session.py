@@ -90,7 +90,8 @@ class Flow:
         self._tasks, self._live = tasks, live
 
     def channel(self, name: str, size: int) -> Channel[Any]:
-        return Channel(name, size, self._live, self.stats)
+        # Where senders wait, a long queue only means a long wait after Ctrl-C.
+        return Channel(name, size if self._live else FRAMES, self._live, self.stats)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)

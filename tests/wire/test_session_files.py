@@ -157,13 +157,15 @@ def test_ctrl_c_finishes_what_is_being_written(tmp_path: Path) -> None:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    stopped = time.monotonic()
     finished(process)
+    took = time.monotonic() - stopped
     _, rows = rows_of(folder / "out.csv")
     with av.open(str(folder / "out.mp4")) as container:
         pictures = len(list(container.decode(video=0)))
     with np.load(folder / "out.npz") as data:
         assert len(data["t"]) == len(data["vertices"]) == len(rows)
     whole = len(sound.samples) * 8 / sound.rate * FPS
-    print(f"stopped after {len(rows)} of {whole:.0f} frames")
+    print(f"Ctrl-C: {len(rows)} of {whole:.0f} frames, finished in {took:.1f} s")
     assert 30 < len(rows) < 0.9 * whole and pictures == len(rows)
     assert len(list(folder.iterdir())) == 3
