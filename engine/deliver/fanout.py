@@ -6,6 +6,7 @@ plays them in step plays them as they were.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +21,15 @@ from ..clock import Clock
 from ..stats import Stats
 from ..types import AudioChunk, Picture
 from .encode import BLOCK, SOUND_RATE, Blocks, Encoded, PictureEncoder, SoundEncoder
+from .patience import Patience
 
-_TOO_LATE = 0.25  # seconds behind its time after which a picture is not worth encoding
 _KEY_PAUSE = 0.3  # seconds between key frames, however many viewers ask
 # A browser takes longer to sound than to show: it holds back 40 ms of sound and some 20 ms of
 # picture, and a loudspeaker's buffer has 30 ms where a screen takes 16. So sound leaves earlier.
 _SOUND_LEAD = 0.035  # seconds
 _AHEAD = 64  # packets that may wait for their time
 _WAITING = {"video": 12, "audio": round(0.4 * SOUND_RATE / BLOCK)}  # packets a viewer: 0.4 s
+log = logging.getLogger("likeness.deliver")
 
 
 class Outlet(MediaStreamTrack):
@@ -92,7 +94,7 @@ class Fanout:
     def __init__(self, clock: Clock, delay: float, stats: Stats, bits: int) -> None:
         self.outlets: set[Outlet] = set()
         self.matte = False  # whether pictures go out as colour above alpha
-        self._clock, self._delay, self._stats = clock, delay, stats
+        self._clock, self._stats, self.patience = clock, stats, Patience(delay)
         self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
         self._key_wanted, self._key_at = True, -_KEY_PAUSE
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="encode")
@@ -120,13 +122,19 @@ class Fanout:
             self.matte = picture.pixels.shape[2] == 4
             if not self._anyone("video"):
                 continue
-            if self._clock.now() > picture.t + self._delay + _TOO_LATE:
-                self._stats.count("deliver.pictures too late")
-                continue
-            await sink.put(
-                await loop.run_in_executor(self._pool, self._encode, picture, self._key_due())
-            )
+            key = self._key_due()
+            encoded = await loop.run_in_executor(self._pool, self._encode, picture, key)
+            self._note(picture.t + self.patience.delay - self._clock.now())
+            await sink.put(encoded)
         await sink.close()
+
+    def _note(self, slack: float) -> None:
+        if slack < 0:
+            self._stats.count("deliver.pictures late")
+        if self.patience.note(slack):
+            waits = round(1000 * (self.patience.delay - self.patience.planned))
+            self._stats.counts["deliver.delay added ms"] = waits
+            log.info("pictures need %d ms more than planned: sound waits for them", waits)
 
     def _encode(self, picture: Picture, key: bool) -> Encoded:
         with self._stats.timed("encode"):
@@ -147,7 +155,7 @@ class Fanout:
 
     async def _hand_out(self, kind: str, source: Channel[Encoded]) -> None:
         async for encoded in source:
-            due = encoded.t + self._delay - (_SOUND_LEAD if kind == "audio" else 0)
+            due = encoded.t + self.patience.delay - (_SOUND_LEAD if kind == "audio" else 0)
             await self._clock.sleep_until(due)
             self._stats.add(f"deliver.{kind} behind", self._clock.now() - due)
             for outlet in [o for o in self.outlets if o.kind == kind]:

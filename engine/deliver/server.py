@@ -58,7 +58,7 @@ class Server:
             )
         self.url = ""  # what to open, with the token where one is needed
         self.viewers: dict[Viewer, asyncio.Task[None]] = {}
-        self._config, self._clock, self._delay = config, clock, delay
+        self._config, self._clock = config, clock
         self._stats, self._info = stats, info
         self._fanout = Fanout(clock, delay, stats, config.bits)
         self._commands: Channel[Command] | None = None
@@ -150,7 +150,7 @@ class Server:
         """Everything measured, as plain values."""
         return {
             "seconds": round(self._clock.now(), 3),
-            "delay": self._delay,
+            "delay": self._fanout.patience.delay,
             "info": self._info(),
             "milliseconds": self._stats.milliseconds(),
             "counts": dict(self._stats.counts),
@@ -194,7 +194,7 @@ class Server:
         if self._clock.now() > self._taken_at + 0.4:
             self._taken_at = self._clock.now()
             self._taken = {
-                "delay": self._delay,
+                "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
                 "counts": dict(self._stats.counts),
                 "milliseconds": self._stats.milliseconds(),

@@ -28,6 +28,7 @@ from engine.deliver.encode import (
 )
 from engine.deliver.fanout import _SOUND_LEAD, Fanout, Outlet
 from engine.deliver.guard import is_loopback, link_token
+from engine.deliver.patience import Patience
 from engine.deliver.webrtc import _parsed, without_hidden_names
 from engine.errors import ConfigError, DeliveryError
 from engine.stats import Stats
@@ -120,7 +121,9 @@ def test_sound_survives_the_encoder_in_step():
     for k in range(50):
         encoded = encoder.encode(Block(k * BLOCK, wave[k * BLOCK :][:BLOCK]))
         assert encoded.packet.pts == k * BLOCK - OPUS_DELAY
-        heard += [f.to_ndarray()[0] / 32768 for f in decoder.decode(av.Packet(bytes(encoded.packet)))]
+        heard += [
+            f.to_ndarray()[0] / 32768 for f in decoder.decode(av.Packet(bytes(encoded.packet)))
+        ]
     heard = np.concatenate(heard)[OPUS_DELAY:]  # so the first sample kept is that of pts 0
     n = 20 * BLOCK
     lag = np.argmax(np.correlate(heard[n : n + 9000], wave[n + 1000 : n + 8000])) - 1000
@@ -201,6 +204,19 @@ async def test_both_streams_leave_at_their_time_plus_the_delay():
     await pictures.close()
     await sound.close()
     await running
+
+
+def test_the_delay_grows_while_every_picture_is_late_and_shrinks_when_none_is():
+    patience = Patience(0.16)
+    assert not any(patience.note(slack) for slack in [-0.1] * 14 + [0.01] + [-0.1] * 14)
+    assert patience.note(-0.05)
+    assert patience.delay == pytest.approx(0.16 + 0.05 + 0.02)
+    assert not any(patience.note(0.06) for _ in range(299))
+    assert patience.note(0.06) and patience.delay == pytest.approx(0.19)
+    assert any(patience.note(0.5) for _ in range(300)) and patience.delay == 0.16
+    for _ in range(15):
+        patience.note(-9)
+    assert patience.delay == pytest.approx(0.16 + 0.6)
 
 
 def test_hidden_candidates_are_not_looked_up():

@@ -126,7 +126,7 @@ function fillPanel() {
     size: video.videoWidth ? `${video.videoWidth} × ${video.videoHeight >> (matte.running ? 1 : 0)}` : "–",
     bitrate: f.kbits > 999 ? number(f.kbits / 1000, 2, " Mbit/s") : number(f.kbits, 0, " kbit/s"),
     rtt: number(f.rtt ?? f.ping, 1, " ms"),
-    late: number(counts["deliver.pictures too late"] ?? 0),
+    late: number(counts["deliver.pictures late"] ?? 0),
     queue: number((told.dropped?.video ?? 0) + (told.dropped?.audio ?? 0)),
     lost: number(f.lost),
     dropped: number(f.dropped),
