@@ -107,6 +107,5 @@ def head_curves(rng: np.random.Generator, n: int, fps: float) -> Floats:
     """Yaw, pitch and roll (n, 3) in radians: slow turns with small quick nods."""
     slow = np.stack([wander(rng, n, fps, s) for s in (2.2, 1.8, 2.8)], 1)
     quick = np.stack([wander(rng, n, fps, 0.45) for _ in range(3)], 1)
-    return (
-        slow * np.float32([0.07, 0.04, 0.03]) + quick * np.float32([0.012, 0.014, 0.008])
-    ).astype(np.float32)
+    reach = np.array([[0.07, 0.04, 0.03], [0.012, 0.014, 0.008]], np.float32)
+    return slow * reach[0] + quick * reach[1]

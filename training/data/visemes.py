@@ -26,8 +26,8 @@ ah  jawOpen=.31 mouthLowerDown=.18 mouthUpperUp=.06                | 1.5 0.8
 ao  jawOpen=.30 mouthFunnel=.34 mouthPucker=.18                    | 1.5 1.4
 eh  jawOpen=.28 mouthStretch=.20 mouthLowerDown=.22 mouthUpperUp=.12 mouthSmile=.06 | 1.5 1.0
 er  jawOpen=.14 mouthFunnel=.32 mouthPucker=.14                    | 1.4 1.3
-ih  jawOpen=.18 mouthStretch=.20 mouthSmile=.10 mouthLowerDown=.16 | 1.4 0.9
-iy  jawOpen=.11 mouthStretch=.34 mouthSmile=.24 mouthLowerDown=.18 mouthUpperUp=.08 | 1.5 1.4
+ih  jawOpen=.18 mouthStretch=.20 mouthSmile=.10 mouthLowerDown=.20 mouthUpperUp=.10 | 1.4 0.9
+iy  jawOpen=.11 mouthStretch=.34 mouthSmile=.24 mouthLowerDown=.28 mouthUpperUp=.20 | 1.5 1.4
 uh  jawOpen=.15 mouthFunnel=.22 mouthPucker=.34                    | 1.4 1.3
 uw  jawOpen=.11 mouthPucker=.74 mouthFunnel=.14                    | 1.5 1.8
 ax  jawOpen=.20 mouthLowerDown=.10                                 | 0.7 0.4
@@ -36,24 +36,24 @@ b   jawOpen=.07                                                    | 1.2 1.3
 m   jawOpen=.07                                                    | 1.2 1.3
 f   jawOpen=.07                                                    | 1.2 1.3
 v   jawOpen=.07                                                    | 1.2 1.3
-th  jawOpen=.13 tongueOut=.40 mouthLowerDown=.14                   | 1.0 0.9
-dh  jawOpen=.13 tongueOut=.32 mouthLowerDown=.12                   | 0.9 0.7
+th  jawOpen=.13 tongueOut=.60 mouthLowerDown=.14                   | 1.0 0.9
+dh  jawOpen=.13 tongueOut=.45 mouthLowerDown=.12                   | 0.9 0.7
 t   jawOpen=.09 mouthLowerDown=.14 mouthStretch=.10                | 0.8 0.5
 d   jawOpen=.09 mouthLowerDown=.14 mouthStretch=.10                | 0.8 0.5
 n   jawOpen=.10 mouthLowerDown=.12 mouthStretch=.08                | 0.7 0.5
 l   jawOpen=.17 mouthLowerDown=.14 mouthStretch=.06                | 0.8 0.5
-s   jawOpen=.05 mouthStretch=.26 mouthLowerDown=.22 mouthSmile=.10 mouthUpperUp=.08 | 1.2 0.8
-z   jawOpen=.06 mouthStretch=.24 mouthLowerDown=.22 mouthSmile=.10 mouthUpperUp=.08 | 1.2 0.8
-sh  jawOpen=.06 mouthFunnel=.55 mouthPucker=.18 mouthLowerDown=.10 | 1.2 1.4
-zh  jawOpen=.06 mouthFunnel=.53 mouthPucker=.18 mouthLowerDown=.10 | 1.2 1.4
-ch  jawOpen=.06 mouthFunnel=.52 mouthPucker=.18 mouthLowerDown=.10 | 1.2 1.3
-jh  jawOpen=.06 mouthFunnel=.50 mouthPucker=.18 mouthLowerDown=.10 | 1.2 1.3
+s   jawOpen=.05 mouthStretch=.26 mouthLowerDown=.30 mouthSmile=.10 mouthUpperUp=.20 | 1.2 0.8
+z   jawOpen=.06 mouthStretch=.24 mouthLowerDown=.30 mouthSmile=.10 mouthUpperUp=.20 | 1.2 0.8
+sh  jawOpen=.06 mouthFunnel=.55 mouthPucker=.18 mouthUpperUp=.10 | 1.2 1.4
+zh  jawOpen=.06 mouthFunnel=.53 mouthPucker=.18 mouthUpperUp=.10 | 1.2 1.4
+ch  jawOpen=.06 mouthFunnel=.52 mouthPucker=.18 mouthUpperUp=.10 | 1.2 1.3
+jh  jawOpen=.06 mouthFunnel=.50 mouthPucker=.18 mouthUpperUp=.10 | 1.2 1.3
 k   jawOpen=.15 mouthLowerDown=.10                                 | 0.7 0.3
 g   jawOpen=.14 mouthLowerDown=.10                                 | 0.7 0.3
 ng  jawOpen=.14 mouthLowerDown=.08                                 | 0.7 0.3
 hh  jawOpen=.18                                                    | 0.4 0.2
 r   jawOpen=.08 mouthFunnel=.30 mouthPucker=.18                    | 0.9 1.0
-w   jawOpen=.08 mouthPucker=.84 mouthFunnel=.12                    | 1.1 1.6
+w   jawOpen=.08 mouthPucker=.84 mouthFunnel=.10                    | 1.2 2.2
 y   jawOpen=.09 mouthStretch=.26 mouthSmile=.16 mouthLowerDown=.10 | 0.9 0.8
 """
 DIPHTHONGS = {"aw": ("aa", "uh"), "ay": ("aa", "ih"), "ey": ("eh", "iy"), "ow": ("ao", "uw"),

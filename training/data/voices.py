@@ -154,7 +154,8 @@ class _Espeak:
 
     def _collect(self, wav: "ctypes._Pointer[ctypes.c_short]", count: int, events: object) -> int:
         if wav and count:
-            self.parts.append(np.ctypeslib.as_array(wav, (count,)) / np.float32(32768))
+            heard = np.ctypeslib.as_array(wav, (count,)).astype(np.float32)
+            self.parts.append(heard * np.float32(1 / 32768))
         for event in _terminated(events):
             if event.type == _PHONEME:
                 start = ctypes.addressof(event.id)

@@ -1,0 +1,139 @@
+"""The one training loop: progress bar, TensorBoard, checkpoints, exact resume, a time limit.
+
+Step k draws everything random from (seed, k), so a resumed run is the same run.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from engine.errors import ConfigError, DeviceError
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast."""
+
+    steps: int = 1000
+    rate: float = 1e-3  # Adam's learning rate
+    drop_at: float = 0.8  # share of the steps after which the rate falls
+    drop: float = 0.1  # by this factor, smoothly (half a cosine) from drop_at to the end
+    clip: float = 1.0  # the gradient's norm at most
+    log_every: int = 25
+    save_every: int = 200
+
+    def factor(self, step: int) -> float:
+        """What the learning rate is multiplied by at `step`."""
+        warm = min(1.0, (step + 1) / 50)
+        late = (step / self.steps - self.drop_at) / max(1e-9, 1 - self.drop_at)
+        fall = (1 - np.cos(np.pi * min(max(late, 0.0), 1.0))) / 2
+        return float(warm * (1 - fall * (1 - self.drop)))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a training lives and when it must stop."""
+
+    folder: Path
+    seed: int
+    device: torch.device
+    until: float  # time.monotonic() at which to save and stop
+
+
+StepLoss = Callable[[int, np.random.Generator], dict[str, Tensor]]  # 'total' is what is minimised
+
+
+class OutOfTime(Exception):
+    """The time limit came; the run is saved and can be resumed."""
+
+
+def tell(text: str) -> None:
+    """One line to whoever started the command."""
+    print(text)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA where there is one; `cuda` without one is an error."""
+    there = torch.cuda.is_available()
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {name}: choose auto, cpu or cuda")
+    if name == "cuda" and not there:
+        raise DeviceError("no CUDA device here: use --device cpu, or --device auto")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedule) -> None:
+    """Minimises `loss` over the net's parameters, from the checkpoint NAME.pt if there is one."""
+    optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], schedule.rate)
+    file = run.folder / f"{name}.pt"
+    begin = _restore(file, net, optimiser, run.device)
+    if begin >= schedule.steps:
+        return
+    net.train()
+    meter = _Meter(SummaryWriter(str(run.folder / "board" / name)), schedule.log_every)
+    bar = tqdm(range(begin, schedule.steps), name, schedule.steps, initial=begin, mininterval=2)
+    for step in bar:
+        if time.monotonic() > run.until:
+            _save(file, net, optimiser, step)
+            raise OutOfTime
+        torch.manual_seed(run.seed * 1_000_003 + step)
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate * schedule.factor(step)
+        parts = loss(step, np.random.default_rng([run.seed, step]))
+        optimiser.zero_grad(set_to_none=True)
+        parts["total"].backward()
+        nn.utils.clip_grad_norm_(net.parameters(), schedule.clip)
+        optimiser.step()
+        meter.add(step, parts, bar)
+        if (step + 1) % schedule.save_every == 0:
+            _save(file, net, optimiser, step + 1)
+    _save(file, net, optimiser, schedule.steps)
+    meter.close()
+
+
+class _Meter:
+    """Writes smoothed losses to TensorBoard and the bar."""
+
+    def __init__(self, writer: SummaryWriter, every: int) -> None:
+        self.writer, self.every = writer, every
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, step: int, parts: dict[str, Tensor], bar: "tqdm[int]") -> None:
+        for name, value in parts.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
+        self._count += 1
+        if self._count == self.every:
+            for name, total in self._sums.items():
+                self.writer.add_scalar(name, total / self._count, step + 1)
+            shown = {name: f"{v / self._count:.4f}" for name, v in self._sums.items()}
+            bar.set_postfix(shown, refresh=False)
+            self._sums, self._count = {}, 0
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def _save(file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+    """Written beside and then moved, so that a killed run leaves a whole checkpoint."""
+    beside = file.with_suffix(".new")
+    torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, beside)
+    beside.replace(file)
+
+
+def _restore(
+    file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+) -> int:
+    if not file.exists():
+        return 0
+    saved = torch.load(file, map_location=device, weights_only=True)
+    net.load_state_dict(saved["net"])
+    optimiser.load_state_dict(saved["optimiser"])
+    return int(saved["step"])

@@ -1,0 +1,154 @@
+"""MeshTalk's data set in memory: features, motion and phones of many clips, and random crops."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from engine.head import Head
+from engine.speech.features import SILENCE, Features
+from engine.speech.windows import FIELD, last_frame
+from engine.types import Floats, Ints
+from training import audio
+from training.data.clips import FPS, Clip, clips, part
+from training.data.phones import PHONES
+
+from .space import Space, head_space
+
+GRID = 3  # crops begin at multiples of this many motion frames: 10 mel frames, so all look alike
+
+
+@dataclass(frozen=True, slots=True)
+class Motions:
+    """Clips laid end to end. Clip i owns frames[i]:frames[i+1] and mels[i]:mels[i+1]."""
+
+    mel: Floats  # (m, 80); each clip's begin with FIELD of silence
+    motion: Floats  # (f, k) whitened coordinates of the displacements
+    phone: Ints  # (f,) index in PHONES of what sounds at the frame
+    template: Floats  # (clips, p)
+    mels: Ints  # (clips + 1,)
+    frames: Ints  # (clips + 1,)
+
+    def usable(self, length: int) -> Ints:
+        """Clips that have at least `length` frames."""
+        return np.flatnonzero(np.diff(self.frames) >= length + GRID).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops of t frames; mel covers all that they hear."""
+
+    mel: torch.Tensor  # (b, m, 80)
+    motion: torch.Tensor  # (b, t, k)
+    phone: torch.Tensor  # (b, t)
+    template: torch.Tensor  # (b, p)
+    rows: torch.Tensor  # (b, t) the frames' places in Motions
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(getattr(self, name).to(device) for name in self.__slots__))
+
+
+def hears(length: int) -> Ints:
+    """For a crop of frames that starts on the grid: the mel frame each ends with, from 0."""
+    last = [last_frame(k, Fraction(FPS)) for k in range(length)]
+    return np.array(last, np.int32) - last[0]
+
+
+def crops(data: Motions, length: int, count: int, rng: np.random.Generator) -> Batch:
+    """`count` random crops, clips weighted by their length."""
+    usable = data.usable(length)
+    sizes = np.diff(data.frames)[usable]
+    chosen = rng.choice(usable, count, p=sizes / sizes.sum())
+    starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
+              np.diff(data.frames)[chosen]]  # fmt: skip
+    return gather(data, chosen, starts, length)
+
+
+def gather(
+    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int
+) -> Batch:
+    span = int(hears(length)[-1]) + FIELD
+    first = [
+        data.mels[c] + last_frame(s, Fraction(FPS)) for c, s in zip(chosen, starts, strict=True)
+    ]
+    rows = np.stack(
+        [data.frames[c] + s + np.arange(length) for c, s in zip(chosen, starts, strict=True)]
+    )
+    return Batch(
+        torch.from_numpy(np.stack([data.mel[f : f + span] for f in first])),
+        torch.from_numpy(data.motion[rows]),
+        torch.from_numpy(data.phone[rows]).long(),
+        torch.from_numpy(data.template[np.asarray(chosen)]),
+        torch.from_numpy(rows),
+    )
+
+
+def features(samples: Floats) -> Floats:
+    """What the engine would hear of a whole clip, FIELD frames of silence first.
+
+    Row last_frame(k) + FIELD - 1 is the newest that motion frame k hears.
+    """
+    tail = np.zeros(3200, np.float32)
+    heard = Features().push(np.concatenate([samples, tail]))
+    return np.concatenate([np.repeat(SILENCE[None], FIELD, axis=0), heard])
+
+
+def phone_track(clip: Clip) -> Ints:
+    times = np.arange(len(clip.weights)) / FPS
+    ends = np.array([p.end for p in clip.phones])
+    names = np.array([PHONES.index(p.name) for p in clip.phones], np.int32)
+    return names[np.minimum(np.searchsorted(ends, times, "right"), len(names) - 1)]
+
+
+def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
+    """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
+    mel, motion, phone, template = [], [], [], []
+    for number, clip in enumerate(made):
+        rng = np.random.default_rng([seed, 1, number])
+        heard = audio.distort(clip.samples, rng) if distorted else clip.samples
+        mel.append(features(heard))
+        person = head.person(clip.identity)
+        motion.append(clip.weights @ space.coordinates(head.shapes(person)))
+        phone.append(phone_track(clip))
+        template.append(space.template(person))
+    return Motions(
+        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.stack(template),
+        _offsets(mel), _offsets(motion),
+    )  # fmt: skip
+
+
+def _offsets(parts: Sequence[Floats]) -> Ints:
+    return np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int32)
+
+
+def prepare(folder: Path, head: Head, count: int, templates: int, seed: int) -> None:
+    """Makes the generator's data set of `count` clips in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    modes = len(head.identity_basis)
+    some = clips(part("train"), min(count, 60), modes, seed)
+    space = head_space(head, ((head.person(c.identity), c.weights[::5]) for c in some), templates)
+    made = tqdm(clips(part("train"), count, modes, seed), "clips", count, leave=False)
+    train = build(head, made, space, seed, distorted=True)
+    few = max(6, min(40, count // 20))
+    known = build(head, clips(part("test"), few, modes, seed + 1), space, seed, distorted=False)
+    new = build(head, clips(part("voices"), few, modes, seed + 2), space, seed, distorted=False)
+    for name, value in (("train", train), ("test", known), ("voices", new), ("space", space)):
+        fields = {f: getattr(value, f) for f in value.__slots__}
+        np.savez(folder / f"{name}.npz", **fields)
+
+
+def load(folder: Path, name: str) -> Motions:
+    with np.load(folder / f"{name}.npz") as file:
+        return Motions(**{f: file[f] for f in Motions.__slots__})
+
+
+def load_space(folder: Path) -> Space:
+    with np.load(folder / "space.npz") as file:
+        arrays = {f: file[f] for f in Space.__slots__}
+    for name in ("explained", "template_explained"):
+        arrays[name] = float(arrays[name])
+    return Space(**arrays)

@@ -1,0 +1,193 @@
+"""MeshTalk's two steps: the codes, then which codes follow; and what a run folder holds."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import config as settings
+from engine.errors import ConfigError
+from engine.head import Head
+from engine.model import MODELS
+from engine.speech.windows import last_frame
+from training.data import clips as clips_module
+from training.data.clips import FPS
+from training.data.phones import PHONES
+from training.loop import OutOfTime, Run, Schedule, train
+
+from . import data, losses
+from .autoregressive import Autoregressive
+from .data import Motions
+from .net import MeshTalk, Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """The generator's data set; made once for each different set of values."""
+
+    clips: int = 900  # of about 10 s
+    templates: int = 24  # principal components of the people's neutral faces
+    seed: int = 0
+    folder: Path = Path("runs/data")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a run depends on. Defaults are those of configs/train/meshtalk.toml."""
+
+    seed: int = 0
+    batch: int = 16  # crops
+    length: int = 48  # frames of a crop in the first step
+    context: int = 64  # frames of a crop in the second step
+    data: DataConfig = field(default_factory=DataConfig)
+    sizes: Sizes = field(default_factory=Sizes)
+    weights: losses.Weights = field(default_factory=losses.Weights)
+    first: Schedule = field(default_factory=Schedule)
+    second: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a finished run holds."""
+
+    config: Config
+    sizes: Sizes
+    first: MeshTalk
+    second: Autoregressive
+
+
+def data_folder(config: DataConfig) -> Path:
+    """The data set's place, named by all that it depends on; made when it is not there."""
+    name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources()}"
+    folder = config.folder / name
+    if not (folder / "space.npz").exists():
+        data.prepare(folder, Head.load(), config.clips, config.templates, config.seed)
+    return folder
+
+
+def _sources() -> str:
+    """A short hash of the head and of the code that makes clips."""
+    code = Path(clips_module.__file__).parent
+    files = [*sorted(code.glob("*.py")), Path(data.__file__), MODELS / "head" / "about.json"]
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
+
+
+def full_sizes(config: Config, folder: Path) -> Sizes:
+    """The config's sizes with those that the data set decides."""
+    space = data.load_space(folder)
+    return replace(
+        config.sizes,
+        modes=len(space.modes),
+        templates=len(space.template_modes),
+        phones=len(PHONES),
+    )
+
+
+def fit(config: Config, run: Run) -> bool:
+    """Both steps, as far as time allows; whether they are finished."""
+    folder = run_data(run.folder, config.data)
+    motions = data.load(folder, "train")
+    sizes = full_sizes(config, folder)
+    try:
+        net = _first(config, run, motions, sizes, folder)
+        _second(config, run, motions, sizes, net)
+    except OutOfTime:
+        return False
+    return True
+
+
+def _first(config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Path) -> MeshTalk:
+    torch.manual_seed(config.seed)
+    net = MeshTalk(sizes)
+    net.audio.mean.copy_(torch.from_numpy(motions.mel.mean(0)))
+    net.audio.spread.copy_(torch.from_numpy(motions.mel.std(0)))
+    net.to(run.device)
+    regions = losses.Regions(Head.load(), data.load_space(folder)).to(run.device)
+    ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
+
+    def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = data.crops(motions, config.length, config.batch, rng).to(run.device)
+        shift = int(rng.integers(1, config.batch))
+        return losses.first_step(net, regions, batch, ends, shift, config.weights)
+
+    train(run, "first", net, loss, config.first)
+    return net.eval()
+
+
+def _second(
+    config: Config, run: Run, motions: Motions, sizes: Sizes, net: MeshTalk
+) -> Autoregressive:
+    torch.manual_seed(config.seed + 1)
+    model = Autoregressive(sizes).to(run.device)
+    if finished(run.folder, "second") >= config.second.steps:
+        return model
+    audio, labels = encode(net, motions, run.device)
+
+    def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = data.crops(motions, config.context, config.batch, rng)
+        value = model.loss(labels[batch.rows].to(run.device), audio[batch.rows].to(run.device))
+        return {"total": value}
+
+    train(run, "second", model, loss, config.second)
+    return model
+
+
+def finished(folder: Path, name: str) -> int:
+    """How many steps the checkpoint NAME.pt has seen."""
+    file = folder / f"{name}.pt"
+    return int(torch.load(file, weights_only=True)["step"]) if file.exists() else 0
+
+
+@torch.no_grad()
+def encode(net: MeshTalk, motions: Motions, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Audio codes (f, width) and most likely labels (f, heads) of every frame."""
+    net.eval()
+    codes, labels = [], []
+    for c in range(len(motions.frames) - 1):
+        n = int(motions.frames[c + 1] - motions.frames[c])
+        ends = torch.tensor([last_frame(k, Fraction(FPS)) for k in range(n)], device=device)
+        mel = torch.from_numpy(motions.mel[motions.mels[c] : motions.mels[c + 1]])[None].to(device)
+        motion = torch.from_numpy(motions.motion[motions.frames[c] : motions.frames[c + 1]])[None]
+        template = torch.from_numpy(motions.template[c : c + 1]).to(device)
+        audio = net.hear(mel, ends)
+        logits = net.fusion(audio, net.expression(motion.to(device), template))
+        codes.append(audio[0].cpu())
+        labels.append(logits[0].argmax(-1).cpu())
+    return torch.cat(codes), torch.cat(labels)
+
+
+def saved_config(folder: Path) -> Config:
+    """The configuration that a run was started with."""
+    file = folder / "config.json"
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read") from e
+    return settings.merge(Config(), table, str(file))
+
+
+def run_data(folder: Path, config: DataConfig) -> Path:
+    """The data set of a run: the one it began with, whatever has changed since."""
+    note = folder / "data.txt"
+    if note.exists():
+        return Path(note.read_text(encoding="utf-8").strip())
+    found = data_folder(config)
+    note.write_text(f"{found}\n", encoding="utf-8")
+    return found
+
+
+def load_run(folder: Path) -> Trained:
+    """The nets of a run folder, on the CPU."""
+    config = saved_config(folder)
+    sizes = full_sizes(config, run_data(folder, config.data))
+    first, second = MeshTalk(sizes), Autoregressive(sizes)
+    for name, net in (("first", first), ("second", second)):
+        saved = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        net.load_state_dict(saved["net"])
+        net.eval()
+    return Trained(config, sizes, first, second)
