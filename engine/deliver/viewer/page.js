@@ -116,7 +116,6 @@ $("stats").onclick = () => panel($("panel").hidden);
 function fillPanel() {
   if ($("panel").hidden) return;
   const f = meter.figures();
-  const counts = told.counts ?? {};
   const values = {
     latency: number(f.latency_p50),
     latency95: number(f.latency_p95, 0, " ms"),
@@ -126,11 +125,6 @@ function fillPanel() {
     size: video.videoWidth ? `${video.videoWidth} × ${video.videoHeight >> (matte.running ? 1 : 0)}` : "–",
     bitrate: f.kbits > 999 ? number(f.kbits / 1000, 2, " Mbit/s") : number(f.kbits, 0, " kbit/s"),
     rtt: number(f.rtt ?? f.ping, 1, " ms"),
-    late: number(counts["deliver.pictures late"] ?? 0),
-    queue: number((told.dropped?.video ?? 0) + (told.dropped?.audio ?? 0)),
-    lost: number(f.lost),
-    dropped: number(f.dropped),
-    patched: number((f.patched_ms ?? 0) + (counts["deliver.sound filled ms"] ?? 0), 0, " ms"),
     avatar: info.avatar ? capital(info.avatar) : "–",
     source: info.source ?? "–",
     provider: info.provider ?? "–",
@@ -142,20 +136,58 @@ function fillPanel() {
     setText(cell, text);
     if (cell.title !== text) cell.title = text;
   }
+  fillLosses(f);
   drawSpark();
 }
 
+const PLACES = {
+  "dropped from worlds to draw": "Not drawn: too slow",
+  "dropped from pictures": "Drawn, not encoded",
+  "deliver.pictures late": "Shown late",
+  queue: "Waiting to be sent to you",
+  lost: "Network packets",
+  dropped: "Not shown by the browser",
+  patched: "Sound patched",
+};
+
+/** Every place where something can be lost; places that are not listed show once they lose. */
+function fillLosses(figures) {
+  const counts = { ...told.counts };
+  counts.queue = (told.dropped?.video ?? 0) + (told.dropped?.audio ?? 0);
+  counts.lost = figures.lost;
+  counts.dropped = figures.dropped;
+  counts.patched = `${number((figures.patched_ms ?? 0) + (counts["deliver.sound filled ms"] ?? 0))} ms`;
+  const others = Object.keys(counts).filter((k) => !PLACES[k] && counts[k] && !k.startsWith("deliver."));
+  const rows = [...Object.entries(PLACES), ...others.map((k) => [k, capital(k.replaceAll(".", ": "))])];
+  const cells = rows.flatMap(([key, label]) => [["dt", label], ["dd", String(counts[key] ?? 0)]]);
+  const list = $("losses");
+  while (list.children.length > cells.length) list.lastChild.remove();
+  cells.forEach(([tag, text], i) => {
+    setText(list.children[i] ?? list.appendChild(document.createElement(tag)), text);
+  });
+}
+
+/** The median latency of each of the last seconds. */
 function drawSpark() {
-  const [canvas, values] = [$("spark"), meter.spark];
-  const pen = canvas.getContext("2d");
-  const top = Math.max(100, ...values) * 1.1;
-  pen.clearRect(0, 0, canvas.width, canvas.height);
+  const { width, height } = $("spark");
+  const pen = $("spark").getContext("2d");
+  const values = meter.spark;
+  const top = 1.25 * Math.max(50, ...values);
+  pen.clearRect(0, 0, width, height);
+  if (values.length < 2) return;
   pen.beginPath();
-  values.forEach((v, i) => pen.lineTo(canvas.width - 4 - (values.length - 1 - i) * 3, canvas.height - 3 - (v / top) * (canvas.height - 6)));
-  pen.lineWidth = 2;
+  values.forEach((v, i) => pen.lineTo((i / (values.length - 1)) * width, height * (1 - v / top)));
+  pen.lineWidth = 3;
   pen.lineJoin = "round";
   pen.strokeStyle = "#8fe3cf";
   pen.stroke();
+  pen.lineTo(width, height);
+  pen.lineTo(0, height);
+  const fade = pen.createLinearGradient(0, 0, 0, height);
+  fade.addColorStop(0, "rgb(143 227 207 / 0.3)");
+  fade.addColorStop(1, "rgb(143 227 207 / 0)");
+  pen.fillStyle = fade;
+  pen.fill();
 }
 setInterval(fillPanel, 500);
 
