@@ -11,16 +11,18 @@ from engine.render import camera
 from engine.render.canvas import Canvas, program, set_uniforms
 from engine.render.cloth import VEE, A, B, C, Cloth, covered
 from engine.render.config import RenderConfig, parse_background
+from engine.render.cull import Viewer
 from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_lashes
 from engine.render.hair import grow
 from engine.render.light import LightBaker
-from engine.render.locks import FUZZ, FuzzHair, Hair, shells
+from engine.render.locks import CUT, FUZZ, FuzzHair, Hair, shells
 from engine.render.skin import paint_skin
 from engine.render.surface import Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
 STUDIO = (0.235, 0.255, 0.285), (0.145, 0.150, 0.165)  # sRGB, top and bottom
+SKIN_WRAP = 0.38, 0.16, 0.10  # red light goes furthest around an edge
 # Teeth sit lower and further out than the base mesh has them: upper ones show below a raised lip.
 MOUTH: list[tuple[list[str], dict[str, Any]]] = [
     (["teeth_upper"], {"tint": (0.74, 0.68, 0.57), "gloss": 0.30, "nudge": (0.0, -3.5, 1.5)}),
@@ -46,10 +48,10 @@ class Scene:
         self.normals = Normals(head.faces, len(head.neutral))
         self.cloth = Cloth(ctx, head, self.person, appearance)
         self._move(self.person)
-        self.albedo, self.detail = paint_skin(ctx, SHADERS, head, corners, appearance)
+        self.albedo = paint_skin(ctx, SHADERS, head, corners, appearance)
         self.iris = paint_iris(ctx, appearance)
         self.programs: dict[str, Any] = {}
-        self._skin = self._part("skin", ["skin"], albedo=0, detail=1)
+        self._skin = self._part("skin", ["skin"], albedo=0, wrap=SKIN_WRAP)
         self._cloth = self._garment(appearance)
         self._eyes = self._part("eye", ["eye_left", "eye_right"], iris=0, **eye_uniforms(head))
         self.lash_sheet = paint_lashes(ctx, appearance)
@@ -68,39 +70,48 @@ class Scene:
         self._inner_lips = _inner_lips(head)
 
     def draw(self, world: World) -> None:
-        ctx = self.canvas.ctx
         self._move(world.face.vertices)
         self._pose(world)
-        ctx.enable(moderngl.DEPTH_TEST)
-        ctx.disable(moderngl.BLEND | moderngl.CULL_FACE)
+        self.canvas.ctx.enable_only(moderngl.DEPTH_TEST)
+        self._draw_hair()  # first, for it hides much of the rest
+        self.canvas.ctx.enable(moderngl.CULL_FACE)
         self.albedo.use(0)
-        self.detail.use(1)
         self._skin.render()
+        self.cloth.weave.use(0)
         self._cloth.render()
+        self.canvas.ctx.disable(moderngl.CULL_FACE)
         self.iris.use(0)
         self._eyes.render()
+        self._draw_mouth()
+        if self._background:
+            self.canvas.ctx.depth_func = "<="
+            self._background.render(moderngl.TRIANGLES, vertices=3)
+            self.canvas.ctx.depth_func = "<"
+        self._draw_lashes()
+
+    def _draw_hair(self) -> None:
+        if self._hair:
+            self.hair.sheet.use(0)
+            self._hair.render()
+        if self._fuzz:
+            self.fuzz.curls.use(0)
+            self._fuzz.render()
+
+    def _draw_mouth(self) -> None:
         for mesh, paint in self._mouth:
             x, y, z = paint["nudge"]
             # The base mesh leaves the tongue up when the jaw drops.
             low = 0.30 * self._gap if mesh is self._tongue else 0.0
             set_uniforms(mesh.program, **{**paint, "nudge": (x, y - low, z)})
             mesh.render()
-        if self._fuzz:
-            self._fuzz.render()
+
+    def _draw_lashes(self) -> None:
+        ctx = self.canvas.ctx
         ctx.enable(moderngl.BLEND)
-        ctx.blend_func = (
-            moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        )  # fmt: skip
+        ctx.blend_func = *moderngl.DEFAULT_BLENDING, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         self.lash_sheet.use(0)
         self._lashes.render()
-        if self._hair:
-            self.hair.sheet.use(0)
-            self._hair.render()
         ctx.disable(moderngl.BLEND)
-        if self._background:
-            ctx.depth_func = "<="
-            self._background.render(moderngl.TRIANGLES, vertices=3)
-            ctx.depth_func = "<"
 
     def _move(self, vertices: Floats) -> None:
         self.surface.move(vertices, self.normals(vertices))
@@ -125,7 +136,11 @@ class Scene:
             return None
         baker.add(ribbons.position, ribbons.triangles)
         self.hair = Hair(self.canvas.ctx, ribbons)
-        self.programs["hair"] = self._program("hair", "hair", sheet=0, **_dye(look))
+        viewer = Viewer(self.canvas.ctx)
+        viewer.add(self.person, head.faces[head.parts["skin"]])
+        viewer.add(cloth.moving[:, :3], self.cloth.solid)
+        self.hair.thin_out(viewer)
+        self.programs["hair"] = self._program("hair", "hair", sheet=0, cut=CUT, **_dye(look))
         return self.hair.mesh(self.programs["hair"], baker)
 
     def _shells(self, look: Appearance, baker: LightBaker) -> moderngl.VertexArray | None:
@@ -137,9 +152,10 @@ class Scene:
         count = len(made[3]) // fuzz.layers
         baker.add(made[0], made[3][-count:])
         self.programs["fuzz"] = self._program(
-            "fuzz", "fuzz", grain=fuzz.grain, ragged=fuzz.ragged, **_dye(look)
+            "fuzz", "fuzz", grain=fuzz.grain, curls=0, **_dye(look)
         )
-        return FuzzHair(self.canvas.ctx, made).mesh(self.programs["fuzz"], baker)
+        self.fuzz = FuzzHair(self.canvas.ctx, made)
+        return self.fuzz.mesh(self.programs["fuzz"], baker)
 
     def _bake_light(self, baker: LightBaker) -> None:
         cloth = self.cloth.surface
@@ -151,7 +167,7 @@ class Scene:
 
     def _garment(self, look: Appearance) -> moderngl.VertexArray:
         self.programs["cloth"] = self._program(
-            "cloth", dye=look.garment, neckline=(A, B, C, self.cloth.vee * VEE)
+            "cloth", weave=0, wrap=(0.2, 0.2, 0.2), dye=look.garment, neckline=(A, B, C, self.cloth.vee * VEE)
         )
         return self.cloth.surface.mesh(self.programs["cloth"], self.cloth.triangles)
 
@@ -166,6 +182,8 @@ class Scene:
             self.programs[material] = self._program(material, **values)
         index = np.concatenate([self.head.parts[part] for part in parts])
         index = np.setdiff1d(index, covered(self.head, self.cloth.vee))
+        depth = self.person[self.head.faces[index], 2].mean(1)
+        index = index[np.argsort(-depth)]  # near ones first: the depth test spares the others
         return self.surface.mesh(self.programs[material], self.head.corner_faces[index])
 
     def _wall(self) -> moderngl.VertexArray | None:

@@ -5,8 +5,8 @@ import numpy as np
 from engine.types import Floats
 
 DISTANCE = 1150.0  # mm from the face: a portrait lens
-AIM = (0.0, 2.0, 40.0)  # mm, head space: just below the eyes
-HALF_HEIGHT = 186.0  # mm from the picture's middle to its upper edge, at AIM
+AIM = (0.0, 10.0, 40.0)  # mm, head space: below the eyes
+HALF_HEIGHT = 171.0  # mm from the picture's middle to its upper edge, at AIM
 
 
 def viewer() -> Floats:

@@ -37,13 +37,14 @@ class Cloth:
         self._used = used
         shape = _draped(person[used], self.triangles, height[used])
         self._offset = shape - person[used]
-        self._normals = Normals(self.triangles, len(used))(shape)
+        self.weave = weave(ctx)
         rest = _draped(head.neutral[used], self.triangles, height[used])
+        self._normals = _creased(Normals(self.triangles, len(used))(shape), rest)
         self.solid = self.triangles[(above(rest, self.vee)[self.triangles] < 0).all(1)]
         zero = np.zeros((len(used), 2), np.float32)
         follow = np.minimum(head.head_weight[used], 0.35)
         index = np.arange(len(used), dtype=np.int32)
-        self.surface = Surface(ctx, Corners(index, zero, rest, follow))
+        self.surface = Surface(ctx, Corners(index, zero, rest, follow, zero[:, 0]))
 
     def move(self, vertices: Floats) -> None:
         self.surface.move(vertices[self._used] + self._offset, self._normals)
@@ -65,6 +66,26 @@ def _draped(points: Floats, faces: Ints, height: Floats) -> Floats:
     inside = np.einsum("nd,nd->n", points - shape, outward)  # skin must not come through
     lift = OFF + 2.5 * loose[:, 0] + np.maximum(inside, 0)
     return np.asarray(shape + outward * lift[:, None], np.float32)
+
+
+def _creased(normals: Floats, rest: Floats) -> Floats:
+    """Tilted as by soft folds that hang from the shoulders."""
+    x, y, z = rest.T
+    wave = np.sin(x * 0.055 + 0.9 * np.sin(y * 0.03 + z * 0.02)) * np.clip((-y - 150) / 80, 0, 1)
+    tilted = normals + 0.14 * np.stack([wave, 0.3 * np.sin(y * 0.07 + x * 0.02), 0 * wave], 1)
+    return np.asarray(tilted / np.linalg.norm(tilted, axis=1, keepdims=True), np.float32)
+
+
+def weave(ctx: moderngl.Context) -> moderngl.Texture:
+    """A knit that repeats, as brightness about a half."""
+    grid = np.arange(128) / 128 * 2 * np.pi
+    x, y = np.meshgrid(grid, grid)
+    knit = 0.5 + 0.18 * np.cos(24 * x) * np.cos(32 * y + 0.6 * np.cos(24 * x))
+    knit += np.random.default_rng(1).normal(0, 0.07, knit.shape)
+    texture = ctx.texture((128, 128), 1, np.rint(np.clip(knit, 0, 1) * 255).astype(np.uint8).tobytes())
+    texture.build_mipmaps()
+    texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+    return texture
 
 
 def covered(head: Head, vee: float) -> Ints:

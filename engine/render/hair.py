@@ -34,7 +34,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Ribbons:
-    """Grown hair as vertices: n cards of k points, two vertices a point, the farthest first."""
+    """Grown hair as vertices: n cards of k points, two vertices a point, the nearest first."""
 
     position: Floats  # (n k 2, 3)
     tangent: Floats  # (n k 2, 3)
@@ -42,6 +42,7 @@ class Ribbons:
     uv: Floats  # (n k 2, 2) across and along, the column of the strand sheet in the whole part
     shade: Floats  # (n k 2,) brightness of its card
     triangles: Ints  # (m, 3)
+    count: int  # of cards
 
 
 def _toward(*columns: Floats) -> Floats:
@@ -60,7 +61,8 @@ def _hanging(p: Floats, side: Floats) -> Floats:
     top = _smooth(70.0, 135.0, y)
     face = _smooth(20.0, 70.0, z) * (1 - _smooth(66.0, 84.0, np.abs(x)))
     out = side * (1.3 * top + 1.6 * face)
-    return _toward(out, -0.25 - 1.1 * (1 - top), -0.30 * top - 0.75 * face)
+    tuck = side * 0.22 * _smooth(0.0, -70.0, y) * _smooth(50.0, 75.0, np.abs(x))
+    return _toward(out - tuck, -0.25 - 1.1 * (1 - top), -0.30 * top - 0.75 * face)
 
 
 def _cropped(p: Floats, side: Floats) -> Floats:
@@ -95,11 +97,11 @@ def _gathered(p: Floats, side: Floats) -> Floats:
 
 
 STYLES: dict[str, Style] = {
-    "short": Style(_cropped, 760, 9.0, (30, 15, 17), 5, 0.45, 0.4, (1.5, 7.0), 1.0, 20.0, cap=2.5, hug=0.45),
-    "swept": Style(_swept, 760, 10.0, (66, 18, 20), 7, 0.65, 0.3, (3.0, 15.0), 1.5, 26.0, cap=3.0, hug=0.3),
-    "bob": Style(_hanging, 620, 13.0, (235, 205, 190), 13, 0.3, 0.5, (4.0, 13.0), 1.0, 24.0, -72.0, hug=0.8),
-    "long": Style(_hanging, 560, 14.0, (330, 300, 300), 15, 0.3, 0.5, (4.0, 14.0), 2.0, -22.0, -190.0, hug=0.8),
-    "bun": Style(_gathered, 520, 12.0, (175, 140, 120), 8, 0.2, 0.6, (2.0, 6.0), 0.6, cap=3.0, hug=0.9),
+    "short": Style(_cropped, 1100, 9.0, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, 20.0, cap=2.5, hug=0.5),
+    "swept": Style(_swept, 1000, 10.0, (66, 20, 22), 6, 0.6, 0.3, (3.0, 14.0), 1.2, 26.0, cap=3.0, hug=0.35),
+    "bob": Style(_hanging, 900, 10.0, (240, 210, 195), 10, 0.3, 0.5, (3.0, 12.0), 0.8, 22.0, -74.0, hug=0.8),
+    "long": Style(_hanging, 800, 11.0, (340, 310, 310), 12, 0.3, 0.5, (3.0, 13.0), 2.0, -18.0, -190.0, hug=0.8),
+    "bun": Style(_gathered, 640, 10.0, (175, 140, 120), 7, 0.2, 0.6, (2.0, 5.0), 0.5, cap=3.0, hug=0.9),
 }
 
 
@@ -215,7 +217,8 @@ def _cut(paths: Floats, floor: Floats) -> Floats:
 def _ribbons(
     style: Style, paths: Floats, solids: tuple[Floats, Floats], rng: np.random.Generator
 ) -> Ribbons:
-    paths = paths[np.argsort(paths[:, len(paths[0]) // 2, 2])]  # far ones are drawn first
+    # Near ones are drawn first, so that the depth test spares the work of those behind.
+    paths = paths[np.argsort(-paths[:, len(paths[0]) // 2, 2])]
     count, points, _ = paths.shape
     tangent = np.gradient(paths, axis=1)
     tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-6
@@ -233,7 +236,7 @@ def _ribbons(
     corners = paths[:, :, None] + across[:, :, None] * half[:, :, None, None] * [[-1], [1]]
     column = rng.integers(0, 4, count)[:, None, None] + np.array([0.02, 0.98])
     uv = np.stack(np.broadcast_arrays(column, along[None, :, None]), -1)
-    shade = np.broadcast_to(rng.uniform(0.72, 1.22, (count, 1, 1)), uv.shape[:3])
+    shade = np.broadcast_to(rng.uniform(0.84, 1.14, (count, 1, 1)), uv.shape[:3])
     twice = (count, points, 2, 3)
     return Ribbons(
         corners.reshape(-1, 3).astype(np.float32),
@@ -242,7 +245,18 @@ def _ribbons(
         uv.reshape(-1, 2).astype(np.float32),
         shade.reshape(-1).astype(np.float32),
         _strips(count, points),
+        count,
     )
+
+
+def kept(ribbons: Ribbons, numbers: Ints) -> Ribbons:
+    """Only the cards with those numbers, counted from 0."""
+    per = len(ribbons.position) // ribbons.count
+    rows = (numbers[:, None] * per + np.arange(per)).ravel()
+    columns = (
+        getattr(ribbons, f)[rows] for f in ("position", "tangent", "normal", "uv", "shade")
+    )
+    return Ribbons(*columns, _strips(len(numbers), per // 2), len(numbers))
 
 
 def _strips(count: int, points: int) -> Ints:

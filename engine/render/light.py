@@ -11,8 +11,8 @@ import numpy as np
 
 from engine.types import Floats
 
-MAP = 384  # texels a side of a shadow map
-AROUND, OF_LAMP = 56, 9  # directions sampled
+MAP = 320  # texels a side of a shadow map
+AROUND, OF_LAMP = 44, 6  # directions sampled
 BIAS = 2.2  # mm off the surface, so that it does not shade itself
 KEY = (-0.50, 0.52, 0.69)  # as in common.glsl
 RIMS = (-0.80, 0.32, -0.50), (0.77, 0.38, -0.51)

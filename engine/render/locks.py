@@ -10,10 +10,12 @@ import numpy as np
 from engine.head import Head
 from engine.types import Appearance, Bytes, Floats, Ints
 
-from .hair import Ribbons
+from .cull import Viewer
+from .hair import Ribbons, kept
 from .light import LightBaker
 from .surface import Normals
 
+CUT = 0.35  # cover below which there is no hair
 COLUMNS, WIDTH, HEIGHT = 4, 96, 512  # of the sheet: strands seen from the front, roots at row 0
 
 
@@ -22,17 +24,27 @@ class Hair:
 
     def __init__(self, ctx: moderngl.Context, ribbons: Ribbons) -> None:
         self.ctx, self.ribbons = ctx, ribbons
-        self.sheet = ctx.texture((COLUMNS * WIDTH, HEIGHT), 2, strand_sheet().tobytes())
+        self.sheet = ctx.texture((COLUMNS * WIDTH, HEIGHT), 4, strand_sheet().tobytes())
         self.sheet.repeat_y = False
         self.sheet.build_mipmaps()
-        self.sheet.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+        self.sheet.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
+
+    def thin_out(self, viewer: Viewer) -> None:
+        """Drops the cards that the viewer, which knows what else hides them, never sees."""
+        r = self.ribbons
+        number = np.repeat(np.arange(1, r.count + 1), len(r.position) // r.count)
+        viewer.add(r.position, r.triangles, self._uv(), number.astype(np.float32), CUT)
+        self.sheet.use(0)
+        self.ribbons = kept(r, viewer.seen() - 1)
+
+    def _uv(self) -> Floats:
+        return self.ribbons.uv * np.array([1.0 / COLUMNS, 1.0], np.float32)
 
     def mesh(self, program: Any, baker: LightBaker) -> moderngl.VertexArray:
         r = self.ribbons
         light = baker.light(r.position, r.normal, bias=7.0)
         follow = 0.35 + 0.65 * np.clip((r.position[:, 1] + 150.0) / 100.0, 0, 1)
-        uv = r.uv * [1.0 / COLUMNS, 1.0]
-        columns = [r.position, r.tangent, r.normal, uv, follow[:, None], r.shade[:, None], light]
+        columns = [r.position, r.tangent, r.normal, self._uv(), follow[:, None], r.shade[:, None], light]
         data = np.concatenate(columns, 1).astype(np.float32)
         names = ["position", "tangent", "normal", "uv", "follow", "shade", "light"]
         layout = [(self.ctx.buffer(data.tobytes()), "3f 3f 3f 2f 1f 1f 4f", *names)]
@@ -41,29 +53,29 @@ class Hair:
 
 
 def strand_sheet() -> Bytes:
-    """(HEIGHT, COLUMNS WIDTH, 2): how bright and how dense strands are, roots first."""
+    """(HEIGHT, COLUMNS WIDTH, 4): brightness, cover, a random number of strands; roots first."""
     rng = np.random.default_rng(5)
+    y = np.linspace(0, 1, HEIGHT)[:, None]
+    edge = np.clip(np.minimum(np.arange(WIDTH), WIDTH - 1 - np.arange(WIDTH)) / 9.0, 0, 1)
+    fade = np.clip(y / 0.04, 0, 1) * np.clip((1.0 - y) / 0.12, 0, 1) ** 0.5
     columns = []
     for _ in range(COLUMNS):
-        bright = np.zeros((HEIGHT, WIDTH), np.uint8)
-        dense = np.zeros((HEIGHT, WIDTH), np.uint8)
-        for _ in range(46):
-            strand = _strand(rng)
-            cv2.polylines(dense, [strand], False, 255, int(rng.integers(2, 5)), cv2.LINE_AA, 4)
-            tone = int(rng.integers(60, 256))
-            cv2.polylines(bright, [strand], False, tone, int(rng.integers(1, 4)), cv2.LINE_AA, 4)
-        y = np.linspace(0, 1, HEIGHT)[:, None]
-        edge = np.clip(np.minimum(np.arange(WIDTH), WIDTH - 1 - np.arange(WIDTH)) / 9.0, 0, 1)
-        fade = np.clip(y / 0.05, 0, 1) * np.clip((1.0 - y) / 0.22, 0, 1) ** 0.6
-        dense = (cv2.GaussianBlur(dense, (3, 3), 0) * fade * edge[None]).astype(np.uint8)
-        columns.append(np.stack([np.maximum(bright, 40), dense], 2))
+        sheets = np.zeros((4, HEIGHT, WIDTH), np.uint8)
+        sheets[0] = 70
+        for _ in range(56):
+            strand, width = _strand(rng), int(rng.integers(1, 4))
+            values = int(rng.integers(70, 256)), 255, int(rng.integers(1, 256))
+            for sheet, value, wider in zip(sheets[:3], values, (0, 1, 1), strict=True):
+                cv2.polylines(sheet, [strand], False, value, width + wider, cv2.LINE_AA, 4)
+        sheets[1] = (cv2.GaussianBlur(sheets[1], (3, 3), 0) * fade * edge[None]).astype(np.uint8)
+        columns.append(np.moveaxis(sheets, 0, 2))
     return np.ascontiguousarray(np.concatenate(columns, 1))
 
 
 def _strand(rng: np.random.Generator) -> Any:
     """A wavering line down one column, in 16ths of a texel."""
     x = np.clip(rng.normal(0.5, 0.26), 0.06, 0.94) * WIDTH
-    y = np.linspace(0, rng.uniform(0.72, 1.0), 14) * HEIGHT
+    y = np.linspace(0, (1.0 - 0.42 * rng.random() ** 1.6), 14) * HEIGHT
     drift = rng.normal(0, 5.0) * np.linspace(0, 1, 14) + 3 * np.sin(np.linspace(0, 5, 14) + rng.uniform(0, 6))
     narrow = 1 - 0.25 * np.linspace(0, 1, 14)
     line = np.stack([(x + drift - WIDTH / 2) * narrow + WIDTH / 2, y], 1)
@@ -77,14 +89,13 @@ class Fuzz:
     lift: float  # mm of the outermost shell
     solid: float  # the innermost one's share of that: below it nothing shows
     layers: int
-    grain: float  # curls a millimetre
+    grain: float  # blocks of curls a millimetre
     round: float  # how much it grows away from the head's middle rather than off the scalp
-    ragged: float  # mm that the outline varies
 
 
 FUZZ = {
-    "buzz": Fuzz(2.6, 0.30, 4, 1.25, 0.0, 0.3),
-    "afro": Fuzz(40.0, 0.55, 7, 0.26, 0.55, 5.0),
+    "buzz": Fuzz(2.6, 0.30, 3, 0.14, 0.0),
+    "afro": Fuzz(40.0, 0.62, 5, 0.036, 0.55),
 }
 MIDDLE = np.array([0.0, 62.0, -8.0], np.float32)  # of the skull, mm
 
@@ -121,11 +132,42 @@ def _edge(scalp: Floats, fuzz: Fuzz) -> Floats:
     return np.asarray(np.sqrt(t * (2 - t)), np.float32)
 
 
+def curl_block(size: int = 48) -> Bytes:
+    """(size, size, size, 4) that repeats: the direction of a curl and how high it stands."""
+    rng = np.random.default_rng(9)
+    waves = np.stack([_repeating(rng, size, f) for f in (6, 12)])
+    height = 0.62 * waves[0] + 0.38 * waves[1]
+    height = (height - height.min()) / np.ptp(height)
+    slopes = [np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (2, 1, 0)]
+    block = np.stack([*(0.5 - 2.2 * s for s in slopes), np.clip(height * 1.5 - 0.25, 0, 1)], 3)
+    return np.ascontiguousarray(np.rint(np.clip(block, 0, 1) * 255).astype(np.uint8))
+
+
+def _repeating(rng: np.random.Generator, size: int, cells: int) -> Floats:
+    """Smooth noise over a cube that tiles, `cells` lumps a side."""
+    coarse = rng.random((cells, cells, cells)).astype(np.float32)
+    at = np.arange(size) * cells / size
+    low = at.astype(int)
+    t = (at - low).astype(np.float32)
+    t = t * t * (3 - 2 * t)
+    for axis in range(3):
+        shape = [1, 1, 1]
+        shape[axis] = size
+        part = t.reshape(shape)
+        first, second = coarse.take(low, axis), coarse.take((low + 1) % cells, axis)
+        coarse = first * (1 - part) + second * part
+    return coarse
+
+
 class FuzzHair:
     """Shells on the GPU."""
 
     def __init__(self, ctx: moderngl.Context, made: tuple[Floats, Floats, Floats, Ints]) -> None:
         self.ctx = ctx
+        block = curl_block()
+        self.curls = ctx.texture3d(block.shape[:3], 4, block.tobytes())
+        self.curls.build_mipmaps()
+        self.curls.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
         self.positions, self.normals, self.depth, self.triangles = made
 
     def mesh(self, program: Any, baker: LightBaker) -> moderngl.VertexArray:

@@ -12,7 +12,7 @@ from engine.head import Head
 from engine.types import Appearance, Bytes, Floats
 
 from .canvas import program, set_uniforms
-from .surface import Corners, Normals
+from .surface import Corners, Normals, ears
 
 SIZE = 2048  # texels a side of the whole uv square, of which the face has some 400 across
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
@@ -56,8 +56,8 @@ def find_places(head: Head) -> Places:
 
 def paint_skin(
     ctx: moderngl.Context, shaders: Path, head: Head, corners: Corners, look: Appearance
-) -> tuple[moderngl.Texture, moderngl.Texture]:
-    """The albedo and detail textures over the head's uv square; see bake.frag.glsl."""
+) -> moderngl.Texture:
+    """Square root of colour, and gloss, over the head's uv square; see bake.frag.glsl."""
     places = find_places(head)
     built = program(ctx, shaders, "bake.vert.glsl", "bake.frag.glsl", strokes=0)
     sheet, box = _brow_sheet(places, look)
@@ -78,17 +78,17 @@ def paint_skin(
     strokes.repeat_x = strokes.repeat_y = False
     strokes.build_mipmaps()
     strokes.use(0)
-    textures = [ctx.texture((SIZE, SIZE), 4) for _ in range(2)]
-    before, target = ctx.fbo, ctx.framebuffer(textures)
+    painted = ctx.texture((SIZE, SIZE), 4)
+    before, target = ctx.fbo, ctx.framebuffer([painted])
     target.use()
-    target.clear(*np.sqrt(look.skin), 0.4)
+    red, green, blue = (c**0.5 for c in look.skin)
+    target.clear(red, green, blue, 0.4)
     _lay_out(ctx, built, head, corners)
-    for texture in textures:
-        texture.build_mipmaps()
-        texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
     before.use()  # a released framebuffer must not stay bound
     target.release()
-    return textures[0], textures[1]
+    painted.build_mipmaps()
+    painted.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
+    return painted
 
 
 def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) -> None:
@@ -112,18 +112,8 @@ def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) ->
 
 def _masks(head: Head) -> Floats:
     """(v, 4): lips, scalp, how thin (ears), inside of the mouth."""
-    ears = _ears(head)
-    columns = [head.masks["lips"], head.masks["scalp"], ears, head.masks["mouth_inner"]]
+    columns = [head.masks["lips"], head.masks["scalp"], ears(head), head.masks["mouth_inner"]]
     return np.stack(columns, 1).astype(np.float32)
-
-
-def _ears(head: Head) -> Floats:
-    """How much each vertex stands out sideways from the head between brow and mouth."""
-    x, y, z = head.neutral.T
-    eye, nose = head.eye_centres[0], head.landmarks(head.neutral, 68)[30]
-    level = (y < eye[1] + 22) & (y > nose[1] - 22) & (z < eye[2] - 40) & (z > eye[2] - 120)
-    temple = np.quantile(np.abs(x[level]), 0.55) if level.any() else 70.0
-    return np.where(level, np.clip((np.abs(x) - temple) / 8.0, 0, 1), 0).astype(np.float32)
 
 
 def _brow_sheet(places: Places, look: Appearance) -> tuple[Bytes, Floats]:

@@ -58,11 +58,21 @@ class Corners:
     uv: Floats  # (r, 2)
     rest: Floats  # (r, 3) millimetres in the average head: where on a face this is
     follow: Floats  # (r,) 1 turns with the head
+    thin: Floats  # (r,) 1 where light shines through: ears
 
 
 def head_corners(head: Head, uv: Floats) -> Corners:
     vertex = head.corner_vertex
-    return Corners(vertex, uv, head.neutral[vertex], head.head_weight[vertex])
+    return Corners(vertex, uv, head.neutral[vertex], head.head_weight[vertex], ears(head)[vertex])
+
+
+def ears(head: Head) -> Floats:
+    """(v,): how much each vertex stands out sideways from the head between brow and mouth."""
+    x, y, z = head.neutral.T
+    eye, mouth = head.eye_centres[0], head.neutral[head.masks["lips"] > 0.5].mean(0)
+    level = (y < eye[1] + 22) & (y > mouth[1]) & (z < eye[2] - 40) & (z > eye[2] - 120)
+    temple = np.quantile(np.abs(x[level]), 0.55)
+    return np.where(level, np.clip((np.abs(x) - temple) / 8.0, 0, 1), 0).astype(np.float32)
 
 
 class Surface:
@@ -73,7 +83,7 @@ class Surface:
         count = len(corners.vertex)
         self.moving = np.zeros((count, 6), np.float32)  # position mm, unit normal
         self._buffer = ctx.buffer(reserve=self.moving.nbytes, dynamic=True)
-        fixed = [corners.rest, corners.uv, corners.follow[:, None]]
+        fixed = [corners.rest, corners.uv, corners.follow[:, None], corners.thin[:, None]]
         self._fixed = ctx.buffer(np.concatenate(fixed, 1).astype(np.float32).tobytes())
         self._light = ctx.buffer(np.ones((count, 4), np.float32).tobytes())
 
@@ -91,7 +101,7 @@ class Surface:
         """The triangles (m, 3) of render vertices, drawn by `program`."""
         layout = [
             _kept(program, self._buffer, "3f 3f", "position", "normal"),
-            _kept(program, self._fixed, "3f 2f 1f", "rest", "uv", "follow"),
+            _kept(program, self._fixed, "3f 2f 1f 1f", "rest", "uv", "follow", "thin"),
             _kept(program, self._light, "4f", "light"),
         ]
         index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())

@@ -1,4 +1,5 @@
 #version 330
+#include "common.glsl"
 #include "noise.glsl"
 // Paints a face: flush, lips, lids, brows, freckles, stubble, the shade of hair on the scalp.
 uniform sampler2D strokes;  // brows seen from the front, over `sheet`
@@ -15,8 +16,7 @@ uniform vec3 points[8];  // left eye, right eye, nose tip, mouth, chin, left che
 in vec3 on_face;
 in vec3 facing;
 in vec4 mask;
-layout(location = 0) out vec4 albedo;
-layout(location = 1) out vec4 detail;
+out vec4 albedo;  // square root of linear colour; gloss
 
 float near(vec3 p, vec3 c, vec3 size) { vec3 d = (p - c) / size; return exp(-dot(d, d)); }
 vec3 mirror(vec3 p) { return vec3(abs(p.x), p.yz); }
@@ -64,7 +64,7 @@ void main() {
     base = mix(base, lip_colour * (0.88 + 0.24 * ridges), lips * 0.88);
     // Hair roots on the scalp, brows.
     float roots = smoothstep(0.3, 0.95, mask.y + 0.35 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
-    base = mix(base, hair_colour * 0.8, roots);
+    base = mix(base, hair_colour * 0.45, roots);
     vec2 on_sheet = (p.xy - sheet.xy) / sheet.zw;
     float brow = facing.z > 0.1 ? texture(strokes, on_sheet).r : 0.0;
     base = mix(base, brow_colour * 0.75, brow);
@@ -74,11 +74,10 @@ void main() {
     float gloss = 0.55 + 0.5 * near(p, points[2], vec3(16, 22, 30)) + 0.35 * near(p, points[7], vec3(34, 26, 40));
     gloss = mix(gloss, 1.25, lips) * (1.0 - 0.75 * brow) * (1.0 - 0.8 * roots) * (1.0 - 0.35 * stubble * beard);
     gloss *= 0.85 + 0.3 * noise(p * 1.1);
-    albedo = vec4(sqrt(clamp(base, 0.0, 1.0)), clamp(gloss * 0.7, 0.0, 1.0));
-
     float e = 0.35, h = height(p);
     vec3 slope = vec3(height(p + vec3(e, 0, 0)), height(p + vec3(0, e, 0)), height(p + vec3(0, 0, e))) - h;
     slope += vec3(noise(vec3(p.x * 1.3 + e, p.y * 0.2, 0)) - ridges, 0.0, 0.0) * lips * 0.8;
     slope -= facing * dot(slope, facing);
-    detail = vec4(clamp(slope * (1.0 - roots) + 0.5, 0.0, 1.0), mask.z);
+    base *= clamp(1.0 - 2.6 * dot(slope, KEY) * (1.0 - roots), 0.7, 1.3);
+    albedo = vec4(sqrt(clamp(base, 0.0, 1.0)), clamp(gloss * 0.7, 0.0, 1.0));
 }

@@ -1,14 +1,16 @@
 #version 330
 #include "common.glsl"
-#include "noise.glsl"
 // Jersey, cut at the neckline, with a ribbed collar.
-uniform vec3 viewer;
+uniform sampler2D weave;
 uniform vec3 dye;
 uniform vec4 neckline;  // A, B, C of engine.render.cloth; depth of the vee
 in vec3 where;
 in vec3 facing;
 in vec3 on_face;
 in vec4 lit;
+in vec3 glow;
+in vec3 view;
+in vec3 edge;
 out vec4 colour;
 
 void main() {
@@ -16,23 +18,18 @@ void main() {
     float dip = neckline.w * clamp(1.0 - abs(p.x) / 58.0, 0.0, 1.0) * clamp((p.z + 20.0) / 40.0, 0.0, 1.0);
     float s = p.y - (neckline.x + neckline.y * p.z + neckline.z * p.x * p.x - dip);
     if (s > 0.0) discard;
-    vec3 n = normalize(facing);
-    vec3 v = normalize(viewer - where);
     float band = smoothstep(-15.0, -13.6, s);
     float seam = smoothstep(1.6, 0.2, abs(s + 14.2));
-    float rim = smoothstep(-3.5, 0.0, s);
-    float around = atan(p.x, p.z + 25.0);
-    float ribs = sin(around * 170.0) * band;
-    float folds = clouds(p * vec3(0.016, 0.011, 0.016)) - 0.5;
-    float weave = noise(p * vec3(1.6, 2.2, 1.6)) - 0.5;
-    n = normalize(n + vec3(0.0, 0.55, -0.2) * rim - vec3(0, 0.5, 0) * smoothstep(-11.0, -15.0, s) * band
-                  + vec3(cos(p.y * 0.045 + p.x * 0.03), 0.3, 0.0) * folds * 0.5 * (1.0 - band) + vec3(ribs * 0.14, 0, 0));
-    vec3 base = dye * (1.0 + 0.28 * weave + 0.10 * ribs) * (1.0 - 0.45 * seam) * (1.0 - 0.10 * band);
-    vec3 light = KEY_COLOUR * pow(clamp((dot(n, KEY) + 0.2) / 1.2, 0.0, 1.0), 1.2) * lit.y;
-    light += FILL_COLOUR * clamp((dot(n, FILL) + 0.2) / 1.2, 0.0, 1.0) * lit.x + ambient(n) * lit.x;
-    light += RIM_COLOUR * (max(dot(n, RIM_LEFT), 0.0) * lit.z + max(dot(n, RIM_RIGHT), 0.0) * lit.w);
-    float fuzz = pow(1.0 - max(dot(n, v), 0.0), 3.0);
-    vec3 seen = base * light + (0.06 + base) * fuzz * 0.5 * (ambient(n) * lit.x + 0.3 * RIM_COLOUR * (lit.z + lit.w));
-    float low = smoothstep(-215.0, -120.0, where.y);
+    float fabric = texture(weave, p.xy * 0.021).r - 0.5;
+    float tilt = smoothstep(-3.5, 0.0, s) * 0.5 - smoothstep(-11.0, -15.0, s) * band * 0.45;
+    float ribs = 0.0;
+    if (band > 0.0) ribs = sin(atan(p.x, p.z + 25.0) * 170.0) * band;
+    vec3 n = facing + vec3(ribs * 0.12, tilt, 0.0);
+    vec3 base = dye * (1.0 + 0.5 * fabric + 0.10 * ribs) * (1.0 - 0.45 * seam) * (1.0 - 0.10 * band);
+    float k = clamp((dot(n, KEY) + 0.2) / 1.2, 0.0, 1.0);
+    vec3 light = KEY_COLOUR * k * lit.y + glow;
+    float fuzz = 1.0 - max(dot(facing, view), 0.0);
+    vec3 seen = base * light + (0.06 + base) * fuzz * fuzz * fuzz * (glow + edge) * 0.4;
+    float low = smoothstep(-205.0, -110.0, where.y);
     colour = vec4(film(seen * (0.35 + 0.65 * low)), 1.0);
 }

@@ -11,11 +11,10 @@ const vec3 GROUND = vec3(0.17, 0.135, 0.12);
 
 vec3 ambient(vec3 n) { return mix(GROUND, SKY, 0.5 + 0.5 * n.y); }
 
-// K. Narkowicz's fit of the ACES film curve, then sRGB's gamma as a square root and a touch.
+// K. Narkowicz's fit of the ACES film curve; the square root stands for sRGB's gamma.
 vec3 film(vec3 light) {
-    vec3 x = light * 0.56;
-    x = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14);
-    return pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
+    vec3 x = light * 0.62;
+    return sqrt(min((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), 1.0));
 }
 
 float highlight(vec3 n, vec3 h, float power) { return pow(max(dot(n, h), 0.0), power); }

@@ -11,10 +11,10 @@ void main() {
     ivec2 p = ivec2(gl_FragCoord.xy);
     vec4 middle = texelFetch(picture, p, 0);
     float m = light(middle);
-    float nw = light(textureLod(picture, at + vec2(-0.5, 0.5) * pixel, 0.0));
-    float ne = light(textureLod(picture, at + vec2(0.5, 0.5) * pixel, 0.0));
-    float sw = light(textureLod(picture, at + vec2(-0.5, -0.5) * pixel, 0.0));
-    float se = light(textureLod(picture, at + vec2(0.5, -0.5) * pixel, 0.0));
+    float nw = light(texelFetchOffset(picture, p, 0, ivec2(-1, 1)));
+    float ne = light(texelFetchOffset(picture, p, 0, ivec2(1, 1)));
+    float sw = light(texelFetchOffset(picture, p, 0, ivec2(-1, -1)));
+    float se = light(texelFetchOffset(picture, p, 0, ivec2(1, -1)));
     float low = min(m, min(min(nw, ne), min(sw, se)));
     float high = max(m, max(max(nw, ne), max(sw, se)));
     if (high - low < max(0.03, high * 0.08)) {
