@@ -2,7 +2,7 @@
 
 _MOST = 0.6  # seconds on top of the plan: beyond that a machine is too slow for a conversation
 _LATE = 15  # pictures in a row, all of them late, that make the delay grow
-_EARLY = 300  # pictures in a row, all of them early, that let it shrink again
+_EARLY = 120  # pictures in a row, all of them early, that let it shrink again
 _SPARE = 0.02  # seconds between a picture and its time that are aimed at
 
 

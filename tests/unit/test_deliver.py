@@ -211,9 +211,9 @@ def test_the_delay_grows_while_every_picture_is_late_and_shrinks_when_none_is():
     assert not any(patience.note(slack) for slack in [-0.1] * 14 + [0.01] + [-0.1] * 14)
     assert patience.note(-0.05)
     assert patience.delay == pytest.approx(0.16 + 0.05 + 0.02)
-    assert not any(patience.note(0.06) for _ in range(299))
+    assert not any(patience.note(0.06) for _ in range(119))
     assert patience.note(0.06) and patience.delay == pytest.approx(0.19)
-    assert any(patience.note(0.5) for _ in range(300)) and patience.delay == 0.16
+    assert any(patience.note(0.5) for _ in range(120)) and patience.delay == 0.16
     for _ in range(15):
         patience.note(-9)
     assert patience.delay == pytest.approx(0.16 + 0.6)
