@@ -145,14 +145,14 @@ class Viewer:
     async def _on_message(self, text: str | bytes) -> None:
         message = _parsed(text)
         self._heard = self._clock.now()
-        if isinstance(ping := message.get("ping"), int | float):
+        if _is_number(ping := message.get("ping")):
             self._say({"pong": ping, "t": self._clock.now()})
         if "ready" in message:
             self._release()
         if isinstance(report := message.get("report"), dict):
             self.report = {
                 k: float(v) for k, v in list(report.items())[:32]
-                if _REPORT.fullmatch(k) and isinstance(v, int | float)
+                if _REPORT.fullmatch(k) and _is_number(v)
             }  # fmt: skip
         if isinstance(name := message.get("command"), str):
             args = message.get("args")
@@ -173,6 +173,11 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one that JSON can carry back: Python's parser also takes NaN and 10**400."""
+    return isinstance(value, int | float) and -1e15 < value < 1e15
 
 
 def without_hidden_names(sdp: str) -> str:

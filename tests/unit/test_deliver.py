@@ -29,7 +29,7 @@ from engine.deliver.encode import (
 from engine.deliver.fanout import _SOUND_LEAD, Fanout, Outlet
 from engine.deliver.guard import is_loopback, link_token
 from engine.deliver.patience import Patience
-from engine.deliver.webrtc import _parsed, without_hidden_names
+from engine.deliver.webrtc import _is_number, _parsed, without_hidden_names
 from engine.errors import ConfigError, DeliveryError
 from engine.stats import Stats
 from engine.types import AudioChunk, Picture
@@ -234,6 +234,13 @@ def test_hidden_candidates_are_not_looked_up():
 ).map(json.dumps)))  # fmt: skip
 def test_whatever_a_page_says_is_an_object_or_nothing(text):
     assert isinstance(_parsed(text), dict)
+
+
+@given(st.one_of(st.floats(), st.integers(), st.text(), st.none(), st.lists(st.none())))
+def test_numbers_of_a_page_can_be_sent_back(value):
+    if _is_number(value):
+        json.dumps(float(value), allow_nan=False)
+    assert not any(map(_is_number, (10**400, float("nan"), float("-inf"), "1", None, [])))
 
 
 def test_what_is_loopback():
