@@ -8,22 +8,20 @@ from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-import numpy as np
-
 from . import stage
 from .capture import CaptureConfig, Resample, Source, open_source
 from .channel import Channel
 from .clock import Clock
 from .deliver import DeliverConfig, Server
 from .deliver.files import FilesConfig, Writers
-from .head import ARKIT, Head
+from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
 from .render import RenderConfig, Renderer
 from .render.scene import load_scene
 from .speech import MeshTalk, SpeechConfig
 from .stats import Stats
-from .types import AudioChunk, FaceMesh, Floats, Motion, World
+from .types import AudioChunk, FaceMesh
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -74,10 +72,12 @@ class Parts:
         fps, person = config.render.fps, head.person(appearance.identity)
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
         self.life = Life(head, person, config.seed, fps, config.life)
+        # The first world and the first picture take a second each: now, rather than later.
+        [at_rest] = Life(head, person, config.seed, fps, config.life).push(FaceMesh(0.0, person))
         drawn_by = "nobody"
         if self.renderer:
             drawn_by = self.renderer.wait_ready()
-            self.renderer.draw(at_rest(person))  # the first picture takes a second, so not later
+            self.renderer.draw(at_rest)
         self.about = {
             "scene": config.render.scene,
             "avatar": appearance.name,
@@ -85,12 +85,6 @@ class Parts:
             "drawn by": drawn_by,
             "seed": str(config.seed),
         }
-
-
-def at_rest(person: Floats) -> World:
-    """A face that does nothing."""
-    motion = Motion(0.0, np.zeros(len(ARKIT), np.float32), np.zeros(3, np.float32))
-    return World(0.0, FaceMesh(0.0, person), motion)
 
 
 class Flow:

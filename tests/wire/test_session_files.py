@@ -140,9 +140,9 @@ def test_recording_while_serving(speech: Path, tmp_path: Path) -> None:
     lag = lag_of(folder / "out.mp4", speech)
     print(f"live: {len(rows)} frames, {len(times)} pictures, sound at {lag * 1e3:+.2f} ms")
     assert abs(len(rows) - FPS * SECONDS) <= 1 and abs(lag) < 1e-3
-    assert len(times) > 0.25 * len(rows)  # a busy machine may drop many
     places = np.array(times) * FPS
-    assert np.abs(places - places.round()).max() < 1e-3 and places[0] <= 2
+    assert np.abs(places - places.round()).max() < 1e-3
+    assert len(times) > 0.25 * len(rows)  # a busy machine drops many; engine.bench holds the bound
 
 
 def test_ctrl_c_finishes_what_is_being_written(tmp_path: Path) -> None:
