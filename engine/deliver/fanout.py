@@ -22,6 +22,7 @@ from ..stats import Stats
 from ..types import AudioChunk, Picture
 from .encode import BLOCK, SOUND_RATE, Blocks, Encoded, PictureEncoder, SoundEncoder
 from .patience import Patience
+from .rate import Rate
 
 _KEY_PAUSE = 0.3  # seconds between key frames, however many viewers ask
 # A browser takes longer to sound than to show: it holds back 40 ms of sound and some 20 ms of
@@ -95,6 +96,7 @@ class Fanout:
         self.outlets: set[Outlet] = set()
         self.matte = False  # whether pictures go out as colour above alpha
         self._clock, self._stats, self.patience = clock, stats, Patience(delay)
+        self.rate = Rate(bits)
         self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
         self._key_wanted, self._key_at = True, -_KEY_PAUSE
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="encode")
@@ -137,6 +139,7 @@ class Fanout:
             log.info("pictures need %d ms more than planned: sound waits for them", waits)
 
     def _encode(self, picture: Picture, key: bool) -> Encoded:
+        self._encoder.bits = self.rate.bits
         with self._stats.timed("encode"):
             return self._encoder.encode(picture, key)
 

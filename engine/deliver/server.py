@@ -196,6 +196,7 @@ class Server:
             self._taken = {
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
+                "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),
                 "milliseconds": self._stats.milliseconds(),
             }

@@ -25,7 +25,13 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidStateError
-from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, AnyRtcpPacket, RtcpPsfbPacket
+from aiortc.rtp import (
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+)
 
 from ..clock import Clock
 from .fanout import Fanout, Outlet
@@ -71,8 +77,11 @@ class Viewer:
         transceiver = self._peer.addTransceiver(outlet, direction="sendonly")
         offered = RTCRtpSender.getCapabilities(outlet.kind).codecs
         transceiver.setCodecPreferences([c for c in offered if c.mimeType in _CODECS[outlet.kind]])
-        on_picture_lost(transceiver.sender, self._fanout.request_key)
+        on_feedback(transceiver.sender, self._fanout.request_key, self._note_lost)
         outlet.stamp = partial(last_rtp_timestamp, transceiver.sender)
+
+    def _note_lost(self, part: float) -> None:
+        self._fanout.rate.note(self.name, part, self._clock.now())
 
     async def answer(self, sdp: str) -> str:
         """The SDP that answers an offer; ValueError where that is no offer for our streams."""
@@ -119,6 +128,7 @@ class Viewer:
         self.closed.set()
         self._joined.set()
         self._fanout.outlets.difference_update(self.outlets.values())
+        self._fanout.rate.forget(self.name)
         await self._peer.close()
 
     def describe(self) -> dict[str, Any]:
@@ -193,14 +203,21 @@ def without_hidden_names(sdp: str) -> str:
 # aiortc hides two things that are needed here; these two functions are all that touch them.
 
 
-def on_picture_lost(sender: RTCRtpSender, told: Callable[[], None]) -> None:
-    """Calls `told` where the receiver asks for a key frame. aiortc's own answer to that is an
-    order to its own encoder, which packets encoded elsewhere never pass."""
+def on_feedback(
+    sender: RTCRtpSender, need_key: Callable[[], None], lost: Callable[[float], None]
+) -> None:
+    """Calls `need_key` where the receiver asks for a key frame, `lost` with the part of packets
+    that it missed. aiortc's own answer is an order to its own encoder, which packets that were
+    encoded elsewhere never pass."""
     handle = sender._handle_rtcp_packet
 
     async def handle_and_tell(packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            told()
+            need_key()
+        if isinstance(packet, RtcpRrPacket):
+            for report in packet.reports:
+                if report.ssrc == sender._ssrc:
+                    lost(report.fraction_lost / 256)
         await handle(packet)
 
     sender._handle_rtcp_packet = handle_and_tell  # type: ignore[method-assign]

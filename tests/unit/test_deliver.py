@@ -29,6 +29,7 @@ from engine.deliver.encode import (
 from engine.deliver.fanout import _SOUND_LEAD, Fanout, Outlet
 from engine.deliver.guard import is_loopback, link_token
 from engine.deliver.patience import Patience
+from engine.deliver.rate import Rate
 from engine.deliver.webrtc import _is_number, _parsed, without_hidden_names
 from engine.errors import ConfigError, DeliveryError
 from engine.stats import Stats
@@ -217,6 +218,30 @@ def test_the_delay_grows_while_every_picture_is_late_and_shrinks_when_none_is():
     for _ in range(15):
         patience.note(-9)
     assert patience.delay == pytest.approx(0.16 + 0.6)
+
+
+def test_the_bitrate_falls_with_loss_and_comes_back_when_it_ends():
+    rate, t = Rate(2_000_000), 0.0
+
+    def report(lost, seconds):
+        nonlocal t
+        for _ in range(round(5 * seconds)):
+            t += 0.2
+            rate.note("clean", 0.0, t)
+            rate.note("lossy", lost, t)
+        return rate.bits
+
+    assert report(0.0, 30) == report(0.03, 30) == 2_000_000, "a little loss is repaired"
+    assert report(0.2, 2) == 1_400_000
+    assert report(0.2, 30) == 250_000
+    assert report(0.0, 60) > 2 * 250_000
+    assert report(0.0, 200) == 2_000_000
+    report(0.2, 5)
+    rate.forget("lossy")
+    low = rate.bits
+    for k in range(100):
+        rate.note("clean", 0.0, t + 0.2 * k)
+    assert rate.bits > low, "who has left counts no more"
 
 
 def test_hidden_candidates_are_not_looked_up():

@@ -1,0 +1,38 @@
+"""The bitrate that the worst of the viewers' networks can carry.
+
+By packets lost, as their receiver reports say. Browsers also send an estimate of their own (REMB),
+but of a stream that needs little they guess little: 140 kbit/s at first, over loopback.
+"""
+
+_LEAST = 250_000  # bit/s
+_BAD, _GOOD = 0.08, 0.02  # parts lost: above, less is sent; below, more is tried
+_DOWN, _UP = 0.7, 1.25
+_HASTE, _CALM = 2.0, 8.0  # seconds after the last change before less, or more, is sent
+_MEMORY = 0.2  # weight of a new report; there are about five a second
+
+
+class Rate:
+    """`bits` is what to encode with; each change of it costs a key frame, so they are rare."""
+
+    def __init__(self, most: int) -> None:
+        self.bits = self._most = most
+        self._lost: dict[str, float] = {}
+        self._changed = self._good_since = float("-inf")
+
+    def note(self, viewer: str, lost: float, t: float) -> None:
+        """Takes the part of `viewer`'s packets that were lost since its last report."""
+        before = self._lost.get(viewer, 0.0)
+        self._lost[viewer] = before + _MEMORY * (lost - before)
+        worst = max(self._lost.values())
+        if worst > _GOOD:
+            self._good_since = t
+        if worst > _BAD and t >= self._changed + _HASTE:
+            self._change(self.bits * _DOWN, t)
+        elif t >= max(self._good_since, self._changed) + _CALM:
+            self._change(self.bits * _UP, t)
+
+    def forget(self, viewer: str) -> None:
+        self._lost.pop(viewer, None)
+
+    def _change(self, bits: float, t: float) -> None:
+        self.bits, self._changed = round(min(self._most, max(_LEAST, bits))), t
