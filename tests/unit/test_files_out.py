@@ -298,7 +298,7 @@ def test_a_full_disk_is_told_in_one_line(
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     with pytest.raises(DeliveryError, match=f"cannot write .*{name}: File too large"):
         with Writers(config, RenderConfig(size=f"{SIDE}x{SIDE}"), head) as writers:
-            for k in range(300):
+            for k in range(120):
                 writers.push_world(world(head, k))
                 writers.push_picture(Picture(k / FPS, np.roll(noise, k)))
     assert list(tmp_path.iterdir()) == []
