@@ -13,15 +13,15 @@ from engine.render.cloth import VEE, A, B, C, Cloth, covered
 from engine.render.config import RenderConfig, parse_background
 from engine.render.cull import Viewer
 from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_lashes
-from engine.render.hair import grow
 from engine.render.light import LightBaker
-from engine.render.locks import CUT, FUZZ, FuzzHair, Hair, shells
+from engine.render.locks import Hair, make_hair
 from engine.render.skin import paint_skin
 from engine.render.surface import Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
 STUDIO = (0.235, 0.255, 0.285), (0.145, 0.150, 0.165)  # sRGB, top and bottom
+BIAS = 2.2  # mm: how far off skin and cloth their light is asked
 SKIN_WRAP = 0.38, 0.16, 0.10  # red light goes furthest around an edge
 # Teeth sit lower and further out than the base mesh has them: upper ones show below a raised lip.
 MOUTH: list[tuple[list[str], dict[str, Any]]] = [
@@ -62,12 +62,10 @@ class Scene:
         ]
         self._tongue = self._mouth[2][0]
         self._background = self._wall()
-        baker = self._make_baker()
-        self._fuzz = self._shells(appearance, baker)
-        self._hair = self._locks(appearance, baker)
         self._lids = Lids(head)
-        self._bake_light(baker)
         self._inner_lips = _inner_lips(head)
+        self.hair = self._grow(appearance)
+        self._hair = self._lit(appearance)
 
     def draw(self, world: World) -> None:
         self._move(world.face.vertices)
@@ -90,12 +88,9 @@ class Scene:
         self._draw_lashes()
 
     def _draw_hair(self) -> None:
-        if self._hair:
-            self.hair.sheet.use(0)
+        if self.hair and self._hair:
+            self.hair.texture.use(0)
             self._hair.render()
-        if self._fuzz:
-            self.fuzz.curls.use(0)
-            self._fuzz.render()
 
     def _draw_mouth(self) -> None:
         for mesh, paint in self._mouth:
@@ -117,53 +112,40 @@ class Scene:
         self.surface.move(vertices, self.normals(vertices))
         self.cloth.move(vertices)
 
-    def _make_baker(self) -> LightBaker:
-        head, cloth = self.head, self.cloth
+    def _grow(self, look: Appearance) -> Hair | None:
+        head, cloth = self.head, self.cloth.surface
+        triangles = head.faces[head.parts["skin"]]
+        skin = np.unique(triangles)
+        points = np.concatenate([self.person[skin], cloth.moving[:, :3]])
+        normals = np.concatenate([self.normals(self.person)[skin], cloth.moving[:, 3:]])
+        viewer = Viewer(self.canvas.ctx)
+        viewer.add(self.person, triangles)
+        viewer.add(cloth.moving[:, :3], self.cloth.solid)
+        return make_hair(self.canvas.ctx, head, self.person, look, (points, normals), viewer)
+
+    def _lit(self, look: Appearance) -> moderngl.VertexArray | None:
+        """Bakes the light that reaches skin, cloth and hair; the hair's mesh."""
+        head, surfaces, hair = self.head, [self.surface, self.cloth.surface], self.hair
         baker = LightBaker(self.canvas.ctx)
         solid = [head.parts[p] for p in ("skin", "eye_left", "eye_right", "mouth_inner")]
         baker.add(self.person, head.faces[np.concatenate(solid)])
-        baker.add(cloth.surface.moving[:, :3], cloth.solid)
-        return baker
-
-    def _locks(self, look: Appearance, baker: LightBaker) -> moderngl.VertexArray | None:
-        """Ribbons of hair, drawn last for they are soft."""
-        head, cloth = self.head, self.cloth.surface
-        skin = np.unique(head.faces[head.parts["skin"]])
-        points = np.concatenate([self.person[skin], cloth.moving[:, :3]])
-        normals = np.concatenate([self.normals(self.person)[skin], cloth.moving[:, 3:]])
-        ribbons = grow(head, self.person, look, (points, normals))
-        if ribbons is None:
+        baker.add(self.cloth.surface.moving[:, :3], self.cloth.solid)
+        places = [(s.moving[:, :3], s.moving[:, 3:], BIAS) for s in surfaces]
+        if hair:
+            baker.add(*hair.shadow())
+            places.append((hair.points, hair.normals, hair.bias))
+        points, normals = (np.concatenate([p[k] for p in places]) for k in (0, 1))
+        bias = np.repeat([p[2] for p in places], [len(p[0]) for p in places])
+        light = baker.light(points, normals, bias)
+        ends = np.cumsum([len(p[0]) for p in places])
+        for surface, end in zip(surfaces, ends, strict=False):
+            surface.set_light(light[end - len(surface.moving) : end])
+        if hair is None:
             return None
-        baker.add(ribbons.position, ribbons.triangles)
-        self.hair = Hair(self.canvas.ctx, ribbons)
-        viewer = Viewer(self.canvas.ctx)
-        viewer.add(self.person, head.faces[head.parts["skin"]])
-        viewer.add(cloth.moving[:, :3], self.cloth.solid)
-        self.hair.thin_out(viewer)
-        self.programs["hair"] = self._program("hair", "hair", sheet=0, cut=CUT, **_dye(look))
-        return self.hair.mesh(self.programs["hair"], baker)
-
-    def _shells(self, look: Appearance, baker: LightBaker) -> moderngl.VertexArray | None:
-        """Shells of short or curly hair, as solid as skin."""
-        made = shells(self.head, self.person, look)
-        if made is None:
-            return None
-        fuzz = FUZZ[look.hair_style]
-        count = len(made[3]) // fuzz.layers
-        baker.add(made[0], made[3][-count:])
-        self.programs["fuzz"] = self._program(
-            "fuzz", "fuzz", grain=fuzz.grain, curls=0, **_dye(look)
-        )
-        self.fuzz = FuzzHair(self.canvas.ctx, made)
-        return self.fuzz.mesh(self.programs["fuzz"], baker)
-
-    def _bake_light(self, baker: LightBaker) -> None:
-        cloth = self.cloth.surface
-        everything = np.concatenate([self.surface.moving, cloth.moving])
-        light = baker.light(everything[:, :3], everything[:, 3:])
-        count = len(self.surface.moving)
-        self.surface.set_light(light[:count])
-        cloth.set_light(light[count:])
+        self.programs["hair"] = self._program(hair.material, hair.material, **hair.values)
+        grey = look.extra.get("grey", 0.0)
+        set_uniforms(self.programs["hair"], dye=look.hair, grey=grey)
+        return hair.mesh(self.programs["hair"], light[ends[1] :])
 
     def _garment(self, look: Appearance) -> moderngl.VertexArray:
         self.programs["cloth"] = self._program(
@@ -229,6 +211,3 @@ def _teeth(head: Head, part: str) -> tuple[float, float, float]:
     edge = front[:, 1].min() if side > 0 else front[:, 1].max()
     return side, float(edge), float(points[:, 2].min())
 
-
-def _dye(look: Appearance) -> dict[str, Any]:
-    return {"dye": look.hair, "grey": look.extra.get("grey", 0.0)}

@@ -109,7 +109,9 @@ def _find(name: str) -> Path:
 def _identity(identity: Identity, head: Head, file: Path) -> Floats:
     count = len(head.identity_basis)
     if len(identity.modes) > count:
-        raise ConfigError(f"{file}: identity.modes has {len(identity.modes)}; the head knows {count}")
+        raise ConfigError(
+            f"{file}: identity.modes has {len(identity.modes)}; the head knows {count}"
+        )
     total = np.zeros(count, np.float32)
     total[: len(identity.modes)] = identity.modes
     for preset, share in identity.mix.items():

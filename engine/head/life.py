@@ -18,6 +18,7 @@ _BLINKS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 _CLOSING, _SHUT, _OPENING = 0.085, 0.035, 0.19  # seconds; lids close faster than they open
 _MOST_BLINKS = 23  # a minute, of any origin
 _GAZE_YAW, _GAZE_PITCH = 0.436, 0.366  # radians that a weight of 1 turns an eye (ARKit's shapes)
+_REST = 0.07  # of a blink: lids at ease cover the upper edge of the iris
 _BREATH = 4.3  # seconds a breath
 _CHEST = np.array([0.0, 1.1, 0.8], np.float32)  # mm that shoulders rise and chest comes forward
 
@@ -86,6 +87,7 @@ class Life:
     def _added(self, said: Floats, speech: "Speech", angles: Floats) -> Floats:
         """Weights on top of what the meshes do."""
         added = np.zeros(len(said), np.float32)
+        added[_BLINKS] = np.maximum(_REST - said[_BLINKS], 0.0)
         shifted = self._gaze.step(said, angles)
         self._gaze.add(added, self.config.gaze)
         self._brows.add(added, speech, self.config.brows)
@@ -247,7 +249,7 @@ class Blinks:
             self._begun = -1.0
         for blink in _BLINKS:
             held = float(said[blink]) if self._held else 0.0
-            weights[blink] += max(ours - float(said[blink]), 0.0) - held
+            weights[blink] += max(ours - float(said[blink] + weights[blink]), 0.0) - held
         self._time += self._step
 
     def _follow(self, incoming: float) -> None:

@@ -28,7 +28,6 @@ class Style:
     curl: float = 0.0  # mm of waviness
     part: float = 0.0  # mm from the middle to the parting, towards the person's left
     floor: float = -1e9  # mm: cut off below
-    cap: float = 4.0  # mm that the solid cap below is lifted
     hug: float = 0.6  # how much it lies down on the skull: 0 stands free, 1 is glued
 
 
@@ -97,15 +96,25 @@ def _gathered(p: Floats, side: Floats) -> Floats:
 
 
 STYLES: dict[str, Style] = {
-    "short": Style(_cropped, 1100, 9.0, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, 20.0, cap=2.5, hug=0.5),
-    "swept": Style(_swept, 1000, 10.0, (66, 20, 22), 6, 0.6, 0.3, (3.0, 14.0), 1.2, 26.0, cap=3.0, hug=0.35),
-    "bob": Style(_hanging, 900, 10.0, (240, 210, 195), 10, 0.3, 0.5, (3.0, 12.0), 0.8, 22.0, -74.0, hug=0.8),
-    "long": Style(_hanging, 800, 11.0, (340, 310, 310), 12, 0.3, 0.5, (3.0, 13.0), 2.0, -18.0, -190.0, hug=0.8),
-    "bun": Style(_gathered, 640, 10.0, (175, 140, 120), 7, 0.2, 0.6, (2.0, 5.0), 0.5, cap=3.0, hug=0.9),
+    "short": Style(
+        _cropped, 1150, 10.5, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, part=20.0, hug=0.5
+    ),
+    "swept": Style(
+        _swept, 1000, 11.0, (66, 20, 22), 5, 0.6, 0.3, (3.0, 14.0), 1.2, part=26.0, hug=0.35
+    ),
+    "bob": Style(
+        _hanging, 820, 11.5, (240, 210, 195), 9, 0.3, 0.5, (3.0, 12.0), 0.8, 22.0, -74.0, 0.8
+    ),
+    "long": Style(
+        _hanging, 740, 12.5, (340, 310, 310), 11, 0.3, 0.5, (3.0, 13.0), 2.0, -18.0, -190.0, 0.8
+    ),
+    "bun": Style(_gathered, 760, 10.0, (175, 140, 120), 6, 0.15, 0.6, (1.5, 4.5), 0.4, hug=0.9),
 }
 
 
-def grow(head: Head, person: Floats, look: Appearance, solids: tuple[Floats, Floats]) -> Ribbons | None:
+def grow(
+    head: Head, person: Floats, look: Appearance, solids: tuple[Floats, Floats]
+) -> Ribbons | None:
     """The ribbons of the appearance's style on that person; None where the style has none.
 
     `solids`: points and outward normals that hair may not enter, (n, 3) each.
@@ -115,15 +124,15 @@ def grow(head: Head, person: Floats, look: Appearance, solids: tuple[Floats, Flo
     style = STYLES[look.hair_style]
     rng = np.random.default_rng(11)
     roots, normals, rest = _roots(head, person, style.cards, rng)
-    shift = person[head.masks["scalp"] > 0.5].mean(0) - head.neutral[head.masks["scalp"] > 0.5].mean(0)
+    scalp = head.masks["scalp"] > 0.5
+    shift = person[scalp].mean(0) - head.neutral[scalp].mean(0)
     volume = look.extra.get("hair_volume", 1.0)
-    paths = _paths(style, roots, normals, rest, shift, volume, solids, rng)
+    paths, outward = _paths(style, roots, normals, rest, shift, volume, solids, rng)
     if look.hair_style == "bun":
-        knot = _knot(style, rng) + KNOT + shift
-        top = np.array([KNOT + shift]), np.array([[0.0, 1.0, 0.0]], np.float32)
-        paths = np.concatenate([paths, knot.astype(np.float32)])
-        solids = tuple(np.concatenate(pair) for pair in zip(solids, top, strict=True))  # type: ignore[assignment]
-    return _ribbons(style, paths, solids, rng)
+        knot = _knot(style, rng)
+        paths = np.concatenate([paths, (knot + KNOT + shift).astype(np.float32)])
+        outward = np.concatenate([outward, knot / KNOT_RADIUS])
+    return _ribbons(style, paths, outward, rng)
 
 
 def _knot(style: Style, rng: np.random.Generator, count: int = 110) -> Floats:
@@ -147,9 +156,9 @@ def _roots(
     scalp = head.masks["scalp"]
     normals = Normals(head.faces, len(person))(person)
     a, b, c = (person[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) * (scalp[faces].mean(1) > 0.45)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) * (scalp[faces].mean(1) > 0.35)
     # Twice as many along the hairline in front, where gaps would show.
-    area = area * (1.0 + 1.2 * _smooth(45.0, 75.0, head.neutral[faces][:, :, 2].mean(1)))
+    area = area * (1.0 + 1.6 * _smooth(45.0, 75.0, head.neutral[faces][:, :, 2].mean(1)))
     chosen = faces[rng.choice(len(faces), count, p=area / area.sum())]
     w = rng.dirichlet([1, 1, 1], count).astype(np.float32)
 
@@ -162,8 +171,8 @@ def _roots(
 def _paths(
     style: Style, roots: Floats, normals: Floats, rest: Floats, shift: Floats, volume: float,
     solids: tuple[Floats, Floats], rng: np.random.Generator,
-) -> Floats:  # fmt: skip
-    """(n, k, 3): where each ribbon runs, from its root."""
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Where each ribbon runs, from its root, and which way is off the head: (n, k, 3) each."""
     count = len(roots)
     top, sides, back = style.lengths
     high = _smooth(85.0, 115.0, rest[:, 1])
@@ -171,10 +180,11 @@ def _paths(
     length = high * top + (1 - high) * (behind * back + (1 - behind) * sides)
     length = length * rng.uniform(0.82, 1.08, count)
     layer = volume * rng.uniform(*style.layers, count)
-    side = np.where(rest[:, 0] + rng.normal(0, 2.0, count) > style.part, 1.0, -1.0).astype(np.float32)
+    left = rest[:, 0] + rng.normal(0, 2.0, count) > style.part
+    side = np.where(left, 1.0, -1.0).astype(np.float32)
     lean = rng.normal(0, 0.13, (count, 3))
     direction = _toward(*(normals * style.rise + style.comb(rest, side) * (1 - style.rise)).T)
-    points = [roots]
+    points, outward = [roots], [normals]
     step = (length / style.steps)[:, None]
     wave = rng.uniform(0, 2 * np.pi, (count, 3))
     for k in range(1, style.steps + 1):
@@ -183,23 +193,25 @@ def _paths(
         new = points[-1] + direction * step
         new = new + style.curl * np.sin(wave + 0.9 * k) * min(1.0, k / 3)
         hug = style.hug * _smooth(-30.0, 30.0, new[:, 1] - shift[1])
-        settled = _settled(new.astype(np.float32), layer * min(1.0, k / 2.5), hug, solids)
+        settled, off = _settled(new.astype(np.float32), layer * min(1.0, k / 2.5), hug, solids)
         direction = _toward(*(0.5 * direction + 0.5 * _toward(*(settled - points[-1]).T)).T)
         points.append(settled)
-    paths = np.stack(points, 1)
-    return _cut(paths, style.floor + rng.normal(0, 5.0, count))
+        outward.append(off)
+    paths = _cut(np.stack(points, 1), style.floor + rng.normal(0, 5.0, count))
+    return paths, np.stack(outward, 1)
 
 
 def _settled(
     points: Floats, clearance: Floats, hug: Floats, solids: tuple[Floats, Floats]
-) -> Floats:
-    """Points moved out to `clearance` mm off the nearest solid, and in towards that by `hug`."""
+) -> tuple[Floats, Floats]:
+    """Points moved out to `clearance` mm off the nearest solid, and in towards that by `hug`;
+    and that solid's normals."""
     at, normals = solids
     near = np.argmin((at * at).sum(1)[None] - 2 * points @ at.T, axis=1)
     height = np.einsum("nd,nd->n", points - at[near], normals[near])
     lack = clearance - height
     lack = np.where(lack > 0, lack, lack * hug)
-    return np.asarray(points + normals[near] * lack[:, None], np.float32)
+    return np.asarray(points + normals[near] * lack[:, None], np.float32), normals[near]
 
 
 def _cut(paths: Floats, floor: Floats) -> Floats:
@@ -214,18 +226,14 @@ def _cut(paths: Floats, floor: Floats) -> Floats:
     return np.asarray(paths[rows, low] * (1 - part) + paths[rows, low + 1] * part, np.float32)
 
 
-def _ribbons(
-    style: Style, paths: Floats, solids: tuple[Floats, Floats], rng: np.random.Generator
-) -> Ribbons:
+def _ribbons(style: Style, paths: Floats, outward: Floats, rng: np.random.Generator) -> Ribbons:
     # Near ones are drawn first, so that the depth test spares the work of those behind.
-    paths = paths[np.argsort(-paths[:, len(paths[0]) // 2, 2])]
+    order = np.argsort(-paths[:, len(paths[0]) // 2, 2])
+    paths, outward = paths[order], outward[order]
     count, points, _ = paths.shape
     tangent = np.gradient(paths, axis=1)
     tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-6
-    at, normals = solids
-    flat = paths.reshape(-1, 3)
-    near = np.argmin((at * at).sum(1)[None] - 2 * flat @ at.T, axis=1)
-    outward = normals[near].reshape(paths.shape) + 0.35 * (paths - [0, 40, -10]) / 90.0
+    outward = outward + 0.35 * (paths - [0, 40, -10]) / 90.0
     outward = outward + rng.normal(0, 0.22, (count, 1, 3))
     across = np.cross(tangent, outward)
     across /= np.linalg.norm(across, axis=2, keepdims=True) + 1e-6

@@ -11,9 +11,8 @@ import numpy as np
 
 from engine.types import Floats
 
-MAP = 320  # texels a side of a shadow map
+MAP = 288  # texels a side of a shadow map
 AROUND, OF_LAMP = 44, 6  # directions sampled
-BIAS = 2.2  # mm off the surface, so that it does not shade itself
 KEY = (-0.50, 0.52, 0.69)  # as in common.glsl
 RIMS = (-0.80, 0.32, -0.50), (0.77, 0.38, -0.51)
 
@@ -26,9 +25,9 @@ _NOTHING = "#version 330\nvoid main() {}\n"
 _TEST = """#version 330
 uniform mat4 camera;
 uniform sampler2DShadow shadow;
-uniform float bias;
 in vec3 position;
 in vec3 normal;
+in float bias;
 out float lit;
 void main() {
     vec4 p = camera * vec4(position + normal * bias, 1.0);
@@ -57,9 +56,15 @@ class LightBaker:
         self._solids.append(self.ctx.vertex_array(self._depth, [(buffer, "3f", "position")], index))
         self._reach = max(self._reach, float(np.linalg.norm(points, axis=1).max()) + 10)
 
-    def light(self, points: Floats, normals: Floats, bias: float = BIAS) -> Floats:
-        """(n, 4) in [0, 1]: ambient, key, left and right rim."""
-        self._bind(points, normals, bias)
+    def light(self, points: Floats, normals: Floats, bias: Floats) -> Floats:
+        """(n, 4) in [0, 1]: ambient, key, left and right rim, at points (n, 3) with normals.
+
+        `bias` (n,): mm off the surface, so that it does not shade itself.
+        """
+        data = np.concatenate([points, normals, bias[:, None]], 1).astype(np.float32)
+        layout = [(self.ctx.buffer(data.tobytes()), "3f 3f 1f", "position", "normal", "bias")]
+        self._points = self.ctx.vertex_array(self._test, layout)
+        self._answers = self.ctx.buffer(reserve=4 * len(points))
         sphere = _sphere(AROUND)
         facing = np.maximum(normals @ sphere.T, 0.0) + 1e-3
         seen = np.stack([self._from(d) for d in sphere], 1)
@@ -68,14 +73,6 @@ class LightBaker:
             around = [self._from(d) for d in _cone(np.array(lamp), spread, OF_LAMP)]
             columns.append(np.mean(around, 0))
         return np.stack(columns, 1).astype(np.float32)
-
-    def _bind(self, points: Floats, normals: Floats, bias: float) -> None:
-        data = np.concatenate([points, normals], 1).astype(np.float32)
-        self._points = self.ctx.vertex_array(
-            self._test, [(self.ctx.buffer(data.tobytes()), "3f 3f", "position", "normal")]
-        )
-        self._answers = self.ctx.buffer(reserve=4 * len(points))
-        self._test["bias"].value = bias
 
     def _from(self, direction: Floats) -> Floats:
         """(n,): 1 where the light from that direction arrives."""

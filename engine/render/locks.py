@@ -1,7 +1,7 @@
 """Hair on the GPU: the sheet of strands, the ribbons, and shells for what is too short or too curly."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import moderngl
@@ -11,45 +11,70 @@ from engine.head import Head
 from engine.types import Appearance, Bytes, Floats, Ints
 
 from .cull import Viewer
-from .hair import Ribbons, kept
-from .light import LightBaker
+from .hair import Ribbons, grow, kept
 from .surface import Normals
 
 CUT = 0.35  # cover below which there is no hair
 COLUMNS, WIDTH, HEIGHT = 4, 96, 512  # of the sheet: strands seen from the front, roots at row 0
 
 
-class Hair:
+class Hair(Protocol):
+    """Hair ready to be lit and drawn."""
+
+    material: str  # of its shaders
+    points: Floats  # (n, 3) mm
+    normals: Floats  # (n, 3)
+    bias: float  # mm: how far off itself its light is asked
+    texture: moderngl.Texture | moderngl.Texture3D
+    values: dict[str, Any]  # of its shaders' uniforms
+
+    def mesh(self, program: Any, light: Floats) -> moderngl.VertexArray: ...
+
+    def shadow(self) -> tuple[Floats, Ints]:
+        """What of it casts shadows: points and triangles."""
+        ...
+
+
+class Locks:
     """The ribbons of one person's hair. They turn with the head; low ends lag behind."""
 
-    def __init__(self, ctx: moderngl.Context, ribbons: Ribbons) -> None:
-        self.ctx, self.ribbons = ctx, ribbons
-        self.sheet = ctx.texture((COLUMNS * WIDTH, HEIGHT), 4, strand_sheet().tobytes())
-        self.sheet.repeat_y = False
-        self.sheet.build_mipmaps()
-        self.sheet.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
+    material, bias = "hair", 7.0
 
-    def thin_out(self, viewer: Viewer) -> None:
-        """Drops the cards that the viewer, which knows what else hides them, never sees."""
-        r = self.ribbons
+    def __init__(self, ctx: moderngl.Context, ribbons: Ribbons, viewer: Viewer) -> None:
+        """`viewer` knows what else hides hair: cards that it never sees are dropped."""
+        self.ctx, self._all = ctx, ribbons
+        self.texture = ctx.texture((COLUMNS * WIDTH, HEIGHT), 4, strand_sheet().tobytes())
+        self.texture.repeat_y = False
+        self.texture.build_mipmaps()
+        self.texture.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
+        self.values: dict[str, Any] = {"sheet": 0, "cut": CUT}
+        self._kept = self._thinned(viewer)
+        self.points, self.normals = self._kept.position, self._kept.normal
+
+    def _thinned(self, viewer: Viewer) -> Ribbons:
+        r = self._all
         number = np.repeat(np.arange(1, r.count + 1), len(r.position) // r.count)
-        viewer.add(r.position, r.triangles, self._uv(), number.astype(np.float32), CUT)
-        self.sheet.use(0)
-        self.ribbons = kept(r, viewer.seen() - 1)
+        viewer.add(r.position, r.triangles, _on_sheet(r), number.astype(np.float32), CUT)
+        self.texture.use(0)
+        return kept(r, viewer.seen() - 1)
 
-    def _uv(self) -> Floats:
-        return self.ribbons.uv * np.array([1.0 / COLUMNS, 1.0], np.float32)
-
-    def mesh(self, program: Any, baker: LightBaker) -> moderngl.VertexArray:
-        r = self.ribbons
-        light = baker.light(r.position, r.normal, bias=7.0)
+    def mesh(self, program: Any, light: Floats) -> moderngl.VertexArray:
+        r = self._kept
         follow = 0.35 + 0.65 * np.clip((r.position[:, 1] + 150.0) / 100.0, 0, 1)
-        columns = [r.position, r.tangent, r.normal, self._uv(), follow[:, None], r.shade[:, None], light]
-        data = np.concatenate(columns, 1).astype(np.float32)
+        light = 0.25 + 0.75 * light  # hair lets some through
+        one = [follow[:, None], r.shade[:, None], light]
+        data = np.concatenate([r.position, r.tangent, r.normal, _on_sheet(r), *one], 1)
         names = ["position", "tangent", "normal", "uv", "follow", "shade", "light"]
-        layout = [(self.ctx.buffer(data.tobytes()), "3f 3f 3f 2f 1f 1f 4f", *names)]
+        buffer = self.ctx.buffer(data.astype(np.float32).tobytes())
         index = self.ctx.buffer(r.triangles.tobytes())
-        return self.ctx.vertex_array(program, layout, index)
+        return self.ctx.vertex_array(program, [(buffer, "3f 3f 3f 2f 1f 1f 4f", *names)], index)
+
+    def shadow(self) -> tuple[Floats, Ints]:
+        return self._all.position, self._all.triangles
+
+
+def _on_sheet(ribbons: Ribbons) -> Floats:
+    return ribbons.uv * np.array([1.0 / COLUMNS, 1.0], np.float32)
 
 
 def strand_sheet() -> Bytes:
@@ -76,7 +101,8 @@ def _strand(rng: np.random.Generator) -> Any:
     """A wavering line down one column, in 16ths of a texel."""
     x = np.clip(rng.normal(0.5, 0.26), 0.06, 0.94) * WIDTH
     y = np.linspace(0, (1.0 - 0.42 * rng.random() ** 1.6), 14) * HEIGHT
-    drift = rng.normal(0, 5.0) * np.linspace(0, 1, 14) + 3 * np.sin(np.linspace(0, 5, 14) + rng.uniform(0, 6))
+    wave = 3 * np.sin(np.linspace(0, 5, 14) + rng.uniform(0, 6))
+    drift = rng.normal(0, 5.0) * np.linspace(0, 1, 14) + wave
     narrow = 1 - 0.25 * np.linspace(0, 1, 14)
     line = np.stack([(x + drift - WIDTH / 2) * narrow + WIDTH / 2, y], 1)
     return np.round(line * 16).astype(np.int32)
@@ -94,14 +120,16 @@ class Fuzz:
 
 
 FUZZ = {
-    "buzz": Fuzz(2.6, 0.30, 3, 0.14, 0.0),
-    "afro": Fuzz(40.0, 0.62, 5, 0.036, 0.55),
+    "buzz": Fuzz(2.4, 0.30, 3, 0.075, 0.0),
+    "afro": Fuzz(40.0, 0.62, 5, 0.022, 0.55),
 }
 MIDDLE = np.array([0.0, 62.0, -8.0], np.float32)  # of the skull, mm
 
 
-def shells(head: Head, person: Floats, look: Appearance) -> tuple[Floats, Floats, Floats, Ints] | None:
-    """Positions, normals (n, 3), depth (n,) from 0 innermost to 1, and triangles, outermost first."""
+def shells(
+    head: Head, person: Floats, look: Appearance
+) -> tuple[Floats, Floats, Floats, Ints] | None:
+    """Positions, normals (n, 3), depth (n,) from 0 innermost to 1, triangles, outermost first."""
     if look.hair_style not in FUZZ:
         return None
     fuzz = FUZZ[look.hair_style]
@@ -118,7 +146,7 @@ def shells(head: Head, person: Floats, look: Appearance) -> tuple[Floats, Floats
     depths = np.linspace(1.0, fuzz.solid, fuzz.layers)
     positions = [person[used] + grow_to * (lift * d)[:, None] for d in depths]
     outward = Normals(faces, len(used))(positions[0].astype(np.float32))
-    depth = np.concatenate([np.full(len(used), (d - fuzz.solid) / (1 - fuzz.solid)) for d in depths])
+    depth = np.repeat((depths - fuzz.solid) / (1 - fuzz.solid), len(used))
     triangles = np.concatenate([faces + k * len(used) for k in range(fuzz.layers)])
     return (
         np.concatenate(positions).astype(np.float32), np.tile(outward, (fuzz.layers, 1)),
@@ -132,10 +160,10 @@ def _edge(scalp: Floats, fuzz: Fuzz) -> Floats:
     return np.asarray(np.sqrt(t * (2 - t)), np.float32)
 
 
-def curl_block(size: int = 48) -> Bytes:
+def curl_block(size: int = 64) -> Bytes:
     """(size, size, size, 4) that repeats: the direction of a curl and how high it stands."""
     rng = np.random.default_rng(9)
-    waves = np.stack([_repeating(rng, size, f) for f in (6, 12)])
+    waves = np.stack([_repeating(rng, size, f) for f in (10, 21)])
     height = 0.62 * waves[0] + 0.38 * waves[1]
     height = (height - height.min()) / np.ptp(height)
     slopes = [np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (2, 1, 0)]
@@ -159,22 +187,40 @@ def _repeating(rng: np.random.Generator, size: int, cells: int) -> Floats:
     return coarse
 
 
-class FuzzHair:
-    """Shells on the GPU."""
+class Shells:
+    """Shells of hair too short or too curly for ribbons, as solid as skin."""
 
-    def __init__(self, ctx: moderngl.Context, made: tuple[Floats, Floats, Floats, Ints]) -> None:
-        self.ctx = ctx
+    material, bias = "fuzz", 5.0
+
+    def __init__(
+        self, ctx: moderngl.Context, fuzz: Fuzz, made: tuple[Floats, Floats, Floats, Ints]
+    ) -> None:
+        self.ctx, self._layers = ctx, fuzz.layers
         block = curl_block()
-        self.curls = ctx.texture3d(block.shape[:3], 4, block.tobytes())
-        self.curls.build_mipmaps()
-        self.curls.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
-        self.positions, self.normals, self.depth, self.triangles = made
+        self.texture = ctx.texture3d(block.shape[:3], 4, block.tobytes())
+        self.texture.build_mipmaps()
+        self.texture.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
+        self.points, self.normals, self._depth, self._triangles = made
+        self.values: dict[str, Any] = {"curls": 0, "grain": fuzz.grain}
 
-    def mesh(self, program: Any, baker: LightBaker) -> moderngl.VertexArray:
-        light = baker.light(self.positions, self.normals, bias=5.0)
-        data = np.concatenate([self.positions, self.normals, self.depth[:, None], light], 1)
-        layout = [
-            (self.ctx.buffer(data.astype(np.float32).tobytes()), "3f 3f 1f 4f",
-             "position", "normal", "depth", "light")
-        ]  # fmt: skip
-        return self.ctx.vertex_array(program, layout, self.ctx.buffer(self.triangles.tobytes()))
+    def mesh(self, program: Any, light: Floats) -> moderngl.VertexArray:
+        data = np.concatenate([self.points, self.normals, self._depth[:, None], light], 1)
+        buffer = self.ctx.buffer(data.astype(np.float32).tobytes())
+        layout = [(buffer, "3f 3f 1f 4f", "position", "normal", "depth", "light")]
+        index = self.ctx.buffer(self._triangles.tobytes())
+        return self.ctx.vertex_array(program, layout, index)
+
+    def shadow(self) -> tuple[Floats, Ints]:
+        return self.points, self._triangles[-(len(self._triangles) // self._layers) :]
+
+
+def make_hair(
+    ctx: moderngl.Context, head: Head, person: Floats, look: Appearance,
+    solids: tuple[Floats, Floats], viewer: Viewer,
+) -> Hair | None:  # fmt: skip
+    """The hair of that appearance; None for the bald. `solids` as in `grow`."""
+    ribbons = grow(head, person, look, solids)
+    if ribbons is not None:
+        return Locks(ctx, ribbons, viewer)
+    made = shells(head, person, look)
+    return Shells(ctx, FUZZ[look.hair_style], made) if made else None

@@ -14,7 +14,7 @@ from engine.types import Appearance, Bytes, Floats
 from .canvas import program, set_uniforms
 from .surface import Corners, Normals, ears
 
-SIZE = 2048  # texels a side of the whole uv square, of which the face has some 400 across
+SIZE = 1536  # texels a side of the whole uv square, of which the face has some 270 across
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
 _BROW = np.array([[-19, 14.0], [-11, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
 SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
@@ -92,7 +92,7 @@ def paint_skin(
 
 
 def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) -> None:
-    """Draws the skin in uv space; first its edges, wide, so that seams do not show."""
+    """Draws the skin in uv space. Around it stays plain skin, so that seams do not show."""
     vertex = corners.vertex
     normals = Normals(head.faces, len(head.neutral))(head.neutral)
     data = np.concatenate(
@@ -104,9 +104,6 @@ def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) ->
     layout = [(buffer, "3f 3f 2f 4f", "rest", "normal", "uv", "paint")]
     mesh = ctx.vertex_array(built, layout, index)
     ctx.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
-    ctx.wireframe, ctx.line_width = True, 5.0
-    mesh.render()
-    ctx.wireframe, ctx.line_width = False, 1.0
     mesh.render()
 
 

@@ -21,11 +21,24 @@ out vec4 albedo;  // square root of linear colour; gloss
 float near(vec3 p, vec3 c, vec3 size) { vec3 d = (p - c) / size; return exp(-dot(d, d)); }
 vec3 mirror(vec3 p) { return vec3(abs(p.x), p.yz); }
 
+// Lines that age leaves: across the forehead, out from the eyes' corners, beside the mouth.
+float lines(vec3 p) {
+    vec3 m = mirror(p), eye = mirror(points[0]);
+    float brow = smoothstep(6.0, 22.0, p.y - points[7].y) * smoothstep(75.0, 45.0, p.y - points[7].y) * smoothstep(55.0, 35.0, m.x);
+    float wavy = p.y * 0.62 + 1.3 * noise(vec3(p.x * 0.05, 1.0, 1.0)) + 0.9 * noise(vec3(p.x * 0.11, p.y * 0.2, 4.0));
+    float forehead = brow * pow(0.5 + 0.5 * sin(wavy), 6.0);
+    vec2 out_ = m.xy - eye.xy - vec2(15.0, 0.0);
+    float fan = atan(out_.y, max(out_.x, 0.1));
+    float feet = pow(0.5 + 0.5 * sin(fan * 9.0 + 1.0), 5.0) * smoothstep(1.0, 6.0, out_.x) * smoothstep(20.0, 9.0, length(out_)) * smoothstep(1.1, 0.6, abs(fan));
+    float along = clamp((points[2].y - 2.0 - p.y) / (points[2].y - points[3].y + 10.0), 0.0, 1.0);
+    float fold = exp(-pow((m.x - mix(17.0, 33.0, along)) / 2.2, 2.0)) * smoothstep(0.0, 0.2, along) * smoothstep(1.0, 0.75, along);
+    return forehead * 0.8 + feet * 0.8 + fold * 1.3;
+}
+
 float height(vec3 p) {
     float pores = noise(p * 1.35) * 0.5 + noise(p * 2.7) * 0.35;
-    float old = smoothstep(35.0, 75.0, age);
-    float creases = clouds(p * vec3(0.10, 0.55, 0.2)) * smoothstep(20.0, 60.0, p.y - points[7].y + 20.0);
-    return pores * (0.22 + 0.1 * old) + old * creases * 1.8 + clouds(p * 0.45) * (0.25 + 0.5 * old);
+    float old = smoothstep(32.0, 75.0, age);
+    return pores * 0.22 + clouds(p * 0.45) * (0.25 + 0.2 * old) - old * lines(p) * 0.9;
 }
 
 void main() {
@@ -45,7 +58,8 @@ void main() {
     base *= mix(vec3(1.0), vec3(0.86, 0.80, 0.83), under * (0.55 + 0.4 * smoothstep(30.0, 70.0, age)));
     base *= mix(vec3(1.0), vec3(0.86, 0.77, 0.76), lid * 0.7);
     float fold = near(m, vec3(eye.x * 0.82, mix(points[3].y, points[2].y, 0.45), cheek.z), vec3(4.5, 14, 30));
-    base *= 1.0 - 0.10 * fold * smoothstep(25.0, 70.0, age);
+    base *= 1.0 - 0.08 * fold * smoothstep(25.0, 70.0, age);
+    base *= 1.0 - 0.22 * lines(p) * smoothstep(32.0, 80.0, age);
     // Freckles and spots.
     float spots = smoothstep(0.70, 0.80, noise(p * 0.52 + 11.0)) * smoothstep(0.35, 0.6, noise(p * 0.11));
     float sunny = near(m, vec3(eye.x * 0.8, points[2].y + 10.0, cheek.z), vec3(38, 22, 50));
@@ -63,7 +77,7 @@ void main() {
     float ridges = noise(vec3(p.x * 1.3, p.y * 0.2, 0.0));
     base = mix(base, lip_colour * (0.88 + 0.24 * ridges), lips * 0.88);
     // Hair roots on the scalp, brows.
-    float roots = smoothstep(0.3, 0.95, mask.y + 0.35 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
+    float roots = smoothstep(0.4, 1.0, mask.y + 0.35 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
     base = mix(base, hair_colour * 0.45, roots);
     vec2 on_sheet = (p.xy - sheet.xy) / sheet.zw;
     float brow = facing.z > 0.1 ? texture(strokes, on_sheet).r : 0.0;
@@ -74,10 +88,10 @@ void main() {
     float gloss = 0.55 + 0.5 * near(p, points[2], vec3(16, 22, 30)) + 0.35 * near(p, points[7], vec3(34, 26, 40));
     gloss = mix(gloss, 1.25, lips) * (1.0 - 0.75 * brow) * (1.0 - 0.8 * roots) * (1.0 - 0.35 * stubble * beard);
     gloss *= 0.85 + 0.3 * noise(p * 1.1);
-    float e = 0.35, h = height(p);
-    vec3 slope = vec3(height(p + vec3(e, 0, 0)), height(p + vec3(0, e, 0)), height(p + vec3(0, 0, e))) - h;
-    slope += vec3(noise(vec3(p.x * 1.3 + e, p.y * 0.2, 0)) - ridges, 0.0, 0.0) * lips * 0.8;
-    slope -= facing * dot(slope, facing);
-    base *= clamp(1.0 - 2.6 * dot(slope, KEY) * (1.0 - roots), 0.7, 1.3);
+    // How the fine surface leans towards the key lamp.
+    vec3 lean = (KEY - facing * dot(facing, KEY)) * 0.35;
+    float slope = height(p + lean) - height(p);
+    slope += (noise(vec3((p.x + lean.x) * 1.3, p.y * 0.2, 0)) - ridges) * lips * 0.8;
+    base *= clamp(1.0 - 2.6 * slope * (1.0 - roots), 0.7, 1.3);
     albedo = vec4(sqrt(clamp(base, 0.0, 1.0)), clamp(gloss * 0.7, 0.0, 1.0));
 }

@@ -17,7 +17,7 @@ void main() {
     if (height > 0.0 && c.a < 0.22 + 0.5 * height + outline) discard;
     vec3 n = normalize(facing + (c.xyz - 0.5) * 1.3);
     float inner = (0.35 + 0.65 * smoothstep(0.2, 0.75, c.a)) * (0.5 + 0.5 * height);
-    vec3 base = mix(dye, vec3(0.30), step(c.x, grey * 0.5 + 0.24) * step(0.01, grey) * 0.6) * (0.6 + 0.8 * c.y);
+    vec3 base = mix(dye, vec3(0.16), grey * smoothstep(0.6, 0.3, c.x)) * (0.7 + 0.6 * c.y);
     float k = clamp((dot(n, KEY) + 0.3) / 1.3, 0.0, 1.0);
     vec3 light = KEY_COLOUR * k * lit.y + glow;
     colour = vec4(film((base * light + 0.012 * k * k * k * KEY_COLOUR * lit.y) * inner), 1.0);

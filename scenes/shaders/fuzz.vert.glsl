@@ -16,7 +16,9 @@ out vec3 glow;
 out float outline;
 void main() {
     vec3 where = turn * position;
-    curl = position * grain;
+    // Skewed, so that the block of curls does not show where it repeats.
+    curl = mat3(0.80, -0.42, 0.43, 0.55, 0.78, -0.29, -0.21, 0.47, 0.86) * position * grain;
+    curl += 0.15 * sin(position.zxy * 0.045);
     facing = turn * normal;
     lit = light.xy;
     height = depth;
