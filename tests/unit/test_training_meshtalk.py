@@ -93,7 +93,7 @@ def test_hand_written_cell_is_torchs_lstm() -> None:
 def small_space() -> tuple[Head, space.Space]:
     head = Head.load()
     rng = np.random.default_rng(0)
-    weights = rng.uniform(0, 1, (40, 52)).astype(np.float32)
+    weights = rng.uniform(0, 1, (90, 52)).astype(np.float32)
     return head, space.head_space(head, [(head.neutral, weights)], 4)
 
 

@@ -1,6 +1,7 @@
 """Clips of a synthetic speaker: sound, phones, ARKit motion and whose face it is.
 
-A clip is a function of its number and the configuration, so a data set is made anew anywhere.
+A clip is a function of its number and the configuration, so a data set is made anew anywhere
+(espeak-ng alone keeps a noise source of its own, which moves its phones by a millisecond).
 """
 
 from collections.abc import Iterator, Sequence

@@ -139,8 +139,8 @@ def about(
         "lookahead": HEARD["lookahead"],
         "sizes": {k: getattr(trained.sizes, k) for k in trained.sizes.__slots__},
         "state": {name: shapes[name] for name in ("past", "memory")},
-        "temperature": share.temperature.round(4).tolist(),
-        "free": share.free.round(4).tolist(),
+        "temperature": [1.0] * trained.sizes.heads,
+        "free": [round(float(f), 4) for f in share.free],
         "explained": {
             "motion": round(space.explained, 6), "templates": round(space.template_explained, 4)
         },

@@ -1,7 +1,8 @@
 """What each latent head moves: how much of the mouth, how much of the upper face.
 
-Heads that move the mouth are sampled at a lower temperature, so that the lips follow the sound
-and not the dice; those that move the upper face keep theirs, or the face would never blink.
+All heads are sampled at the temperature they were trained for, 1: a blink is a rare event that
+every lower one forbids (at 0.6 the face never blinks). The shares tell the engine which heads a
+control of liveliness may act on.
 """
 
 from dataclasses import dataclass
@@ -18,15 +19,12 @@ from .losses import Regions
 from .space import Space
 from .steps import Trained, encode
 
-COLD = 0.25  # temperature of a head that moves nothing but the mouth
-
 
 @dataclass(frozen=True, slots=True)
 class Influence:
     mouth: Floats  # (heads,) share of the mouth's motion that changes with the head's code
     upper: Floats  # (heads,) the same of the upper face
     free: Floats  # (heads,) in [0, 1]: upper's part in both
-    temperature: Floats  # (heads,) to sample with
 
 
 @torch.no_grad()
@@ -50,6 +48,6 @@ def influence(trained: Trained, motions: Motions, space: Space, head: Head) -> I
         changed = decode(other)
         for i, region in enumerate(("mouth", "upper")):
             found[i, h] = float(regions.error(region, changed, whole))
-    mouth, upper = found / found.sum(1, keepdims=True)
+    mouth, upper = found / np.maximum(found.sum(1, keepdims=True), 1e-9)
     free = upper / (upper + mouth + 1e-9)
-    return Influence(mouth, upper, free, (COLD + (1 - COLD) * free).astype(np.float32))
+    return Influence(mouth, upper, free)

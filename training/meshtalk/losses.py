@@ -25,8 +25,8 @@ class Weights:
     reconstruction: float = 1.0
     cross_modality: float = 1.0
     eyelids: float = 1.0
-    lips: float = 1.0  # the lips' opening, for closures; not in the paper
-    phones: float = 0.1  # phones heard by the audio encoder; not in the paper
+    lips: float = 2.0  # the lips' opening, for closures; not in the paper
+    phones: float = 0.2  # phones heard by the audio encoder; not in the paper
 
 
 class Regions(torch.nn.Module):

@@ -105,7 +105,7 @@ def quantise(logits: Tensor, noise: Tensor | None) -> Tensor:
 
 def gumbel(like: Tensor) -> Tensor:
     """Standard Gumbel noise of the same shape."""
-    return -torch.empty_like(like).exponential_().log()
+    return torch.empty_like(like).exponential_().log_().neg_()
 
 
 class Decoder(nn.Module):

@@ -19,13 +19,19 @@ from .export import export
 from .steps import Config, fit, saved_config
 
 
+def write_config(folder: Path, config: Config) -> None:
+    """Keeps the resolved configuration with the run."""
+    text = json.dumps(settings.as_dict(config), default=str, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
+
+
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     resumed = args.resume
     config = _config(args)
     folder = resumed or Path("runs") / f"meshtalk-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(settings.as_dict(config), default=str, indent=2))
+    write_config(folder, config)
     until = time.monotonic() + 60 * args.minutes
     torch.set_num_threads(args.threads)
     done = fit(config, Run(folder, config.seed, pick_device(args.device), until))

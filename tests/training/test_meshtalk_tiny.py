@@ -1,0 +1,81 @@
+"""configs/train/meshtalk-tiny.toml: the loss falls, resume is exact, the export loads and runs."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine import config as settings
+from engine.head import Head
+from engine.speech import MeshTalk, Model, SpeechConfig
+from engine.types import AudioChunk
+from training import loop
+from training.meshtalk import data, recipe, steps
+from training.meshtalk.steps import Config
+
+TINY = Path("configs/train/meshtalk-tiny.toml")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    torch.set_num_threads(1)
+    config = settings.load(Config, TINY)
+    folder = tmp_path_factory.mktemp("data")
+    return replace(config, data=replace(config.data, folder=folder))
+
+
+def run_in(folder: Path, config: Config, until: float = float("inf")) -> bool:
+    folder.mkdir(exist_ok=True)
+    return steps.fit(config, loop.Run(folder, config.seed, torch.device("cpu"), until))
+
+
+def weights(file: Path) -> dict[str, torch.Tensor]:
+    return dict(torch.load(file, weights_only=True)["net"])
+
+
+def losses_of(config: Config, folder: Path) -> tuple[float, float]:
+    """The share of the motion not explained by an untrained and by the trained first step."""
+    motions = data.load(steps.run_data(folder, config.data), "train")
+    sizes = steps.full_sizes(config, steps.run_data(folder, config.data))
+    space = data.load_space(steps.run_data(folder, config.data))
+    regions = steps.losses.Regions(Head.load(), space)
+    batch = data.crops(motions, config.length, 8, np.random.default_rng(9))
+    ends = torch.from_numpy(data.hears(config.length)).long()
+    found = []
+    for trained in (False, True):
+        torch.manual_seed(0)
+        net = steps.MeshTalk(sizes)
+        if trained:
+            net.load_state_dict(weights(folder / "first.pt"))
+        with torch.no_grad():
+            parts = steps.losses.first_step(net.eval(), regions, batch, ends, 1, config.weights)
+        found.append(float(parts["reconstruction"]))
+    return found[0], found[1]
+
+
+def test_loss_falls_resume_is_exact_and_the_export_runs(tmp_path: Path, tiny: Config) -> None:
+    assert run_in(tmp_path / "whole", tiny)
+    before, after = losses_of(tiny, tmp_path / "whole")
+    assert after < 0.8 * before
+
+    part = tmp_path / "part"
+    while not run_in(part, tiny, time.monotonic() + 2.0):
+        pass
+    for name in ("first.pt", "second.pt"):
+        one, two = weights(tmp_path / "whole" / name), weights(part / name)
+        assert all(torch.equal(one[k], two[k]) for k in one), name
+
+    recipe.write_config(part, tiny)
+    folder = recipe.export(part, tmp_path / "model")
+    model, head = Model.load(folder, "cpu"), Head.load()
+    stage = MeshTalk(SpeechConfig(), head, head.neutral, 30, 0, "cpu", model)
+    faces = stage.push(AudioChunk(0.0, np.zeros(8000, np.float32), 16_000)) + stage.finish()
+    assert len(faces) == 15 and faces[0].vertices.shape == head.neutral.shape
+
+
+def test_time_limit_is_told(tmp_path: Path, tiny: Config) -> None:
+    assert not run_in(tmp_path / "none", tiny, 0.0)
+    assert (tmp_path / "none" / "first.pt").exists()
