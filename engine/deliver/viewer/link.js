@@ -13,7 +13,7 @@ export const WORDS = {
   ended: ["The session has ended", "This page goes on by itself when the next one begins"],
   full: ["Every place is taken", "This page joins as soon as somebody leaves"],
   locked: ["This link is not valid", "Open the link that the engine printed when it started"],
-  noroute: ["No network", "Browsers send no video where only the loopback is up. Join any network, even one without internet, and this page goes on"],
+  noroute: ["No network", "Browsers send no video without one, not even within a computer. Join any network, even one without internet, and this page goes on"],
   blocked: ["No way through", "The engine answers, but its video does not arrive: a firewall may block UDP"],
   refused: ["Refused", "The engine did not accept this page's request"],
 };
