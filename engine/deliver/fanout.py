@@ -27,7 +27,7 @@ from .rate import Rate
 _KEY_PAUSE = 0.3  # seconds between key frames, however many viewers ask
 # A browser takes longer to sound than to show: it holds back 40 ms of sound and some 20 ms of
 # picture, and a loudspeaker's buffer has 30 ms where a screen takes 16. So sound leaves earlier.
-_SOUND_LEAD = 0.035  # seconds
+_SOUND_LEAD = 0.025  # seconds
 _AHEAD = 64  # packets that may wait for their time
 _WAITING = {"video": 12, "audio": round(0.4 * SOUND_RATE / BLOCK)}  # packets a viewer: 0.4 s
 log = logging.getLogger("likeness.deliver")
