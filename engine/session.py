@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from . import stage
 from .capture import CaptureConfig, Resample, Source, open_source
@@ -25,6 +27,7 @@ from .types import AudioChunk, FaceMesh
 
 A = TypeVar("A")
 B = TypeVar("B")
+Channels = Sequence[Channel[Any]]
 LISTEN_RATE = 48_000  # hertz: what WebRTC and the recorder carry
 WAITING = 128  # values in a channel of sound or for a file: more than a second of either
 FRAMES = 2  # frames between two stages: a third one means that drawing is too slow
@@ -101,16 +104,13 @@ class Flow:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)
 
-    def through(self, work: stage.Stage[A, B], source: Channel[A], *sinks: Channel[B]) -> None:
-        self.start(stage.run(work, source, sinks, self.pool, self.stats))
-
-    def each(self, name: str, source: Channel[A], do: Callable[[A], B], *sinks: Channel[B]) -> None:
-        """A stage without a state: `do` to each value, in the pool."""
-        self.through(Each(name, do), source, *sinks)
+    def run(self, source: Channel[Any], *stages: stage.Stage[Any, Any], to: Channels = ()) -> None:
+        """`stages`, one after another, from `source` to each channel of `to`."""
+        self.start(stage.run(stages, source, to, self.pool, self.stats))
 
 
 class Each(Generic[A, B]):
-    """A stage that answers each value with one."""
+    """A stage without a state: `do` to each value."""
 
     lookahead = 0.0
 
@@ -133,6 +133,7 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
     log.info("configuration: %s", config)
     stats = Stats()
     async with AsyncExitStack() as closing:
+        closing.enter_context(threadpool_limits(1))  # more only spin: our products are small
         pool = closing.enter_context(ThreadPoolExecutor(THREADS, "stage"))
         making = closing.enter_context(ExitStack())
         loop = asyncio.get_running_loop()
@@ -183,23 +184,24 @@ def connect(
     flow.start(feed(source, native, stop))
     flow.start(share(native, [heard, passed_on], config.seconds, stop))
 
-    at16, meshes = flow.channel("speech in", WAITING), flow.channel("faces", WAITING)
-    drawn, kept = flow.channel("worlds to draw", FRAMES), flow.channel("worlds to write", WAITING)
-    flow.through(to16, heard, at16)
-    flow.through(parts.speech, at16, meshes)
-    flow.through(parts.life, meshes, kept, *([drawn] if parts.renderer else []))
-    flow.each("write motion", kept, parts.writers.push_world)
-
-    pictures, filmed = flow.channel("pictures", FRAMES), flow.channel("pictures to write", WAITING)
-    sound, taped = flow.channel("sound out", WAITING), flow.channel("sound to write", WAITING)
-    to48 = Resample(LISTEN_RATE, "resample for listeners", source.rate, flow.stats)
-    flow.through(to48, passed_on, taped, *([sound] if server else []))
-    flow.each("tape", taped, parts.writers.push_sound)
-    if parts.renderer:
-        flow.each("draw", drawn, parts.renderer.draw, filmed, *([pictures] if server else []))
-        flow.each("film", filmed, parts.writers.push_picture)
+    writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
+    if writers.any:
+        worlds.append(kept := flow.channel("worlds to write", WAITING))
+        flow.run(kept, Each("write motion", writers.push_world))
+    if writers.recorder:
+        sounds.append(taped := flow.channel("sound to write", WAITING))
+        flow.run(taped, Each("write sound", writers.push_sound))
+        pictures.append(filmed := flow.channel("pictures to write", WAITING))
+        flow.run(filmed, Each("write pictures", writers.push_picture))
     if server:
-        flow.start(server.run(pictures, sound))
+        sounds.append(aloud := flow.channel("sound out", WAITING))
+        pictures.append(shown := flow.channel("pictures", FRAMES))
+        flow.start(server.run(shown, aloud))
+    if parts.renderer:
+        worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
+        flow.run(drawn, Each("draw", parts.renderer.draw), to=pictures)
+    flow.run(heard, to16, parts.speech, parts.life, to=worlds)
+    flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 
 async def feed(source: Source, native: Channel[AudioChunk], stop: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from .channel import Channel
 from .stats import Stats
@@ -35,24 +35,42 @@ class Stage(Protocol[In, Out]):
 
 
 async def run(
-    stage: Stage[A, B],
+    stages: Sequence[Stage[Any, Any]],
     source: Channel[A],
     sinks: Sequence[Channel[B]],
     pool: Executor,
     stats: Stats,
 ) -> None:
-    """Feeds `stage` from `source` until that closes; its work is done in `pool`."""
+    """Feeds `stages`, one after another, from `source` until that closes; all work is in `pool`.
+
+    Stages that keep pace with one another share one way to the pool and back, which costs the
+    event loop more than a light stage costs the pool.
+    """
     loop = asyncio.get_running_loop()
-
-    def timed_push(item: A) -> list[B]:
-        with stats.timed(stage.name):
-            return stage.push(item)
-
     async for item in source:
-        await send(await loop.run_in_executor(pool, timed_push, item), sinks)
-    await send(await loop.run_in_executor(pool, stage.finish), sinks)
+        await send(await loop.run_in_executor(pool, push, stages, [item], stats), sinks)
+    await send(await loop.run_in_executor(pool, finish, stages, stats), sinks)
     for sink in sinks:
         await sink.close()
+
+
+def push(stages: Sequence[Stage[Any, Any]], values: list[Any], stats: Stats) -> list[Any]:
+    """What comes out of the last stage for `values` into the first; each push is timed."""
+    for stage in stages:
+        made = []
+        for value in values:
+            with stats.timed(stage.name):
+                made += stage.push(value)
+        values = made
+    return values
+
+
+def finish(stages: Sequence[Stage[Any, Any]], stats: Stats) -> list[Any]:
+    """The tail of each stage, through those after it."""
+    values: list[Any] = []
+    for i, stage in enumerate(stages):
+        values = push(stages[i : i + 1], values, stats) + stage.finish()
+    return values
 
 
 async def send(values: list[B], sinks: Sequence[Channel[B]]) -> None:

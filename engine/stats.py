@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-_KEPT = 3600  # samples a name: two minutes at 30 a second
+_KEPT = 900  # samples a name: half a minute at 30 a second
 
 
 class Stats:

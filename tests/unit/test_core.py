@@ -36,11 +36,12 @@ class Halves:
         return self.held
 
 
-async def drive(numbers):
+async def drive(numbers, *stages):
+    stages = stages or [Halves()]
     source, sink = Channel("in", 4, live=False), Channel("out", 4, live=False)
     with ThreadPoolExecutor(1) as pool:
         async with asyncio.TaskGroup() as tg:
-            tg.create_task(stage.run(Halves(), source, [sink], pool, Stats()))
+            tg.create_task(stage.run(stages, source, [sink], pool, Stats()))
             got = tg.create_task(collect(sink))
             for n in numbers:
                 await source.put(n)
@@ -50,6 +51,10 @@ async def drive(numbers):
 
 async def test_a_stage_gives_everything_once_in_order_and_its_tail_at_the_end():
     assert await drive(range(12)) == [n / 2 for n in range(12)]
+
+
+async def test_stages_in_a_row_give_what_each_after_the_other_would():
+    assert await drive(range(12), Halves(), Halves()) == [n / 4 for n in range(12)]
 
 
 async def test_a_failing_stage_ends_the_session_with_its_own_error():
