@@ -21,6 +21,7 @@ from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
 STUDIO = (0.235, 0.255, 0.285), (0.145, 0.150, 0.165)  # sRGB, top and bottom
+BLENDING = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
 BIAS = 2.2  # mm: how far off skin and cloth their light is asked
 SKIN_WRAP = 0.38, 0.16, 0.10  # red light goes furthest around an edge
 # Teeth sit lower and further out than the base mesh has them: upper ones show below a raised lip.
@@ -101,9 +102,9 @@ class Scene:
             mesh.render()
 
     def _draw_lashes(self) -> None:
-        ctx = self.canvas.ctx
+        ctx: Any = self.canvas.ctx  # its stubs know no separate blending of alpha
         ctx.enable(moderngl.BLEND)
-        ctx.blend_func = *moderngl.DEFAULT_BLENDING, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        ctx.blend_func = (*BLENDING, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
         self.lash_sheet.use(0)
         self._lashes.render()
         ctx.disable(moderngl.BLEND)
@@ -149,7 +150,11 @@ class Scene:
 
     def _garment(self, look: Appearance) -> moderngl.VertexArray:
         self.programs["cloth"] = self._program(
-            "cloth", weave=0, wrap=(0.2, 0.2, 0.2), dye=look.garment, neckline=(A, B, C, self.cloth.vee * VEE)
+            "cloth",
+            weave=0,
+            wrap=(0.2, 0.2, 0.2),
+            dye=look.garment,
+            neckline=(A, B, C, self.cloth.vee * VEE),
         )
         return self.cloth.surface.mesh(self.programs["cloth"], self.cloth.triangles)
 
@@ -187,7 +192,11 @@ class Scene:
             "turn": rotation.T,  # GLSL reads columns first
             "unturn": rotation,
             "lids": self._lids(world.face.vertices),
-            "lips": (float(upper[:, 1].mean()), float(lower[:, 1].mean()), float(upper[:, 2].mean())),
+            "lips": (
+                float(upper[:, 1].mean()),
+                float(lower[:, 1].mean()),
+                float(upper[:, 2].mean()),
+            ),
         }
         for built in self.programs.values():
             set_uniforms(built, **values)
@@ -210,4 +219,3 @@ def _teeth(head: Head, part: str) -> tuple[float, float, float]:
     front = points[np.abs(points[:, 0]) < 12]
     edge = front[:, 1].min() if side > 0 else front[:, 1].max()
     return side, float(edge), float(points[:, 2].min())
-

@@ -69,7 +69,7 @@ def avatar_names() -> list[str]:
 
 
 def load_appearance(name_or_path: str, head: Head) -> Appearance:
-    """A built-in avatar by name or one's own by the path of a TOML; ConfigError where it is wrong."""
+    """A built-in avatar by name, or one's own by the path of a TOML; ConfigError if it is wrong."""
     file = _find(name_or_path)
     avatar = config.load(Avatar, file)
     face, hair, garment = avatar.face, avatar.hair, avatar.garment
@@ -126,7 +126,7 @@ def _identity(identity: Identity, head: Head, file: Path) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Colours:
-    """Reads '#rrggbb' as linear light (IEC 61966-2-1), naming the file and key where it is wrong."""
+    """Reads '#rrggbb' as linear light (IEC 61966-2-1); names the file and key where it is wrong."""
 
     file: Path
 

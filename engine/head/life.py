@@ -4,7 +4,6 @@ It works on the stream of meshes before any scene, so that pictures, recordings 
 have it. Frame k depends on the seed and on meshes 0..k alone. The lips are never touched.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from .solver import Solver
 
 _BLINKS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 _CLOSING, _SHUT, _OPENING = 0.085, 0.035, 0.19  # seconds; lids close faster than they open
-_MOST_BLINKS = 23  # a minute, of any origin
+_SAVED, _RATE = 3.0, 20.0  # blinks: how many may come at once, and then how many a minute
 _GAZE_YAW, _GAZE_PITCH = 0.436, 0.366  # radians that a weight of 1 turns an eye (ARKit's shapes)
 _REST = 0.07  # of a blink: lids at ease cover the upper edge of the iris
 _BREATH = 4.3  # seconds a breath
@@ -231,7 +230,7 @@ class Blinks:
 
     def __init__(self, rng: np.random.Generator, guard: float, step: float) -> None:
         self._rng, self._guard, self._step, self._time = rng, guard, step, 0.0
-        self._starts: deque[float] = deque()
+        self._left = _SAVED
         self._begun = -1.0  # when our own blink began; -1 when there is none
         self._theirs = False  # the meshes' blink goes on
         self._held = False  # and it is held open: one too many
@@ -239,10 +238,12 @@ class Blinks:
 
     def add(self, weights: Floats, said: Floats, shifted: bool) -> None:
         incoming = float(said[_BLINKS].mean())
+        self._left = min(_SAVED, self._left + self._step * _RATE / 60.0)
         self._follow(incoming)
         early = shifted and self._time > self._due - 0.6 * self._guard and self._guard > 0
-        if self._begun < 0 and not self._theirs and (self._time >= self._due or early):
-            self._begin(self._time)
+        wanted = self._time >= self._due or early
+        if wanted and self._begun < 0 and not self._theirs and self._left >= 1.0:
+            self._begin()
             self._begun = self._time
         ours = self._curve(self._time - self._begun) if self._begun >= 0 else 0.0
         if self._begun >= 0 and self._time - self._begun > _CLOSING + _SHUT + _OPENING:
@@ -256,20 +257,15 @@ class Blinks:
         """Notes where a blink of the meshes' own begins and ends."""
         if not self._theirs and incoming > 0.45:
             self._theirs = True
-            self._held = self._full()
+            self._held = self._left < 1.0
             if not self._held:
-                self._begin(self._time)
+                self._begin()
         elif self._theirs and incoming < 0.25:
             self._theirs = self._held = False
 
-    def _begin(self, now: float) -> None:
-        self._starts.append(now)
+    def _begin(self) -> None:
+        self._left -= 1.0
         self._due = self._next()
-
-    def _full(self) -> bool:
-        while self._starts and self._starts[0] < self._time - 60.0:
-            self._starts.popleft()
-        return len(self._starts) >= _MOST_BLINKS
 
     def _next(self) -> float:
         wait = self._guard * float(self._rng.uniform(0.6, 1.0))

@@ -23,7 +23,8 @@ def create_context(backend: str = "egl") -> moderngl.Context:
     """A headless OpenGL 3.3 context; DeviceError that says what to install where there is none."""
     os.environ.setdefault("LP_NUM_THREADS", "2")  # llvmpipe: more only take turns on small pictures
     try:
-        return moderngl.create_context(standalone=True, backend=backend, require=330)
+        settings: dict[str, Any] = {"backend": backend}
+        return moderngl.create_context(standalone=True, require=330, **settings)
     except Exception as e:  # noqa: BLE001 - glcontext raises bare Exception
         raise DeviceError(f"no OpenGL here ({_line(e)}): {_hint(str(e))}") from e
 
@@ -51,6 +52,7 @@ class Canvas:
         self._filter = _filter(ctx) if config.quality == "medium" else None
         self.target.use()
         self._bytes = bytearray(self.size[0] * self.size[1] * self.channels)
+        self.finished = self._plain  # the framebuffer of the last picture read
 
     @property
     def aspect(self) -> float:
@@ -69,12 +71,12 @@ class Canvas:
     def begin(self) -> None:
         """Makes the target current and empties it."""
         self.target.use()
-        self.target.clear(0.0, 0.0, 0.0, 0.0)
+        self.target.clear()
 
     def read(self) -> Bytes:
         """The finished picture: (h, w, 3), or (h, w, 4) with straight alpha; the top row first."""
-        source = self._resolve()
-        source.read_into(self._bytes, components=self.channels)
+        self.finished = self._resolve()
+        self.finished.read_into(self._bytes, components=self.channels)
         width, height = self.size
         pixels = np.frombuffer(self._bytes, np.uint8).reshape(height, width, self.channels)
         return straight(pixels[::-1]) if self.channels == 4 else pixels[::-1]

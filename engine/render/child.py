@@ -5,14 +5,14 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-import moderngl
-
 from engine.errors import EngineError
 from engine.head import Head
 
 from .canvas import Canvas, create_context
+from .config import RenderConfig
 from .process import Order, Shared
 from .scene import Scene, load_scene
+from .window import Window
 
 
 def main(file: int) -> int:
@@ -33,7 +33,7 @@ def main(file: int) -> int:
 
 def _serve(pipe: Connection, order: Order) -> None:
     shared = Shared(order.memory, order.shape)
-    window = _window(order)
+    window = _window(order.config)
     ctx = window.ctx if window else create_context()
     canvas = Canvas(ctx, order.config)
     scene = _scene(canvas, order)
@@ -43,7 +43,7 @@ def _serve(pipe: Connection, order: Order) -> None:
         canvas.begin()
         scene.draw(shared.get())
         shared.pixels[:] = canvas.read()
-        closed = window.show(canvas.finished) if window else False
+        closed = window.show(canvas) if window else False
         pipe.send(("drawn", "closed" if closed else ""))
 
 
@@ -52,12 +52,8 @@ def _scene(canvas: Canvas, order: Order) -> Scene:
     return made(canvas, Head.load(), order.appearance, order.config)
 
 
-def _window(order: Order):  # type: ignore[no-untyped-def]
-    if not order.config.window:
-        return None
-    from .window import Window
-
-    return Window(order.config)
+def _window(config: RenderConfig) -> Window | None:
+    return Window(config) if config.window else None
 
 
 if __name__ == "__main__":

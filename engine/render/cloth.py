@@ -25,9 +25,7 @@ def above(rest: Floats, vee: float) -> Floats:
 class Cloth:
     """The garment's surface. It follows the shoulders as they breathe; its normals stay."""
 
-    def __init__(
-        self, ctx: moderngl.Context, head: Head, person: Floats, look: Appearance
-    ) -> None:
+    def __init__(self, ctx: moderngl.Context, head: Head, person: Floats, look: Appearance) -> None:
         self.vee = look.extra.get("vee", 0.0)
         height = above(head.neutral, self.vee)
         skin = head.faces[head.parts["skin"]]
@@ -82,7 +80,9 @@ def weave(ctx: moderngl.Context) -> moderngl.Texture:
     x, y = np.meshgrid(grid, grid)
     knit = 0.5 + 0.18 * np.cos(24 * x) * np.cos(32 * y + 0.6 * np.cos(24 * x))
     knit += np.random.default_rng(1).normal(0, 0.07, knit.shape)
-    texture = ctx.texture((128, 128), 1, np.rint(np.clip(knit, 0, 1) * 255).astype(np.uint8).tobytes())
+    texture = ctx.texture(
+        (128, 128), 1, np.rint(np.clip(knit, 0, 1) * 255).astype(np.uint8).tobytes()
+    )
     texture.build_mipmaps()
     texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
     return texture

@@ -8,6 +8,7 @@ import numpy as np
 from engine.types import Floats, Ints
 
 from . import camera
+from .canvas import set_uniforms
 
 SIDE = 640  # pixels of the views looked at
 YAWS = (-0.85, -0.4, 0.0, 0.4, 0.85)  # radians: the head hardly turns further
@@ -45,7 +46,7 @@ class Viewer:
     def __init__(self, ctx: moderngl.Context) -> None:
         self.ctx = ctx
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
-        self._program["camera"].write(camera.projection(1.0).tobytes())
+        set_uniforms(self._program, camera=camera.projection(1.0))
         self._target = ctx.framebuffer(
             [ctx.renderbuffer((SIDE, SIDE), 4)], ctx.depth_renderbuffer((SIDE, SIDE))
         )
@@ -69,12 +70,12 @@ class Viewer:
         found = np.zeros(1 << 16, bool)
         for yaw in YAWS:
             turned = camera.turn(np.array([yaw, 0.0, 0.0], np.float32))
-            self._program["turn"].write(np.ascontiguousarray(turned.T).tobytes())
+            set_uniforms(self._program, turn=turned.T)
             self._target.use()
             self._target.clear()
             self.ctx.enable_only(moderngl.DEPTH_TEST)
             for mesh, cut in self._meshes:
-                self._program["cut"].value = cut
+                set_uniforms(self._program, cut=cut)
                 mesh.render()
             pixels = np.frombuffer(self._target.read(components=4), np.uint8).reshape(-1, 4)
             found[pixels.view("<u4").ravel() & 0xFFFF] = True

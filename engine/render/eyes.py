@@ -95,7 +95,9 @@ def _fringe(rng: np.random.Generator, amount: float, lower: bool) -> Bytes:
     """One lid's lashes, from its edge (row 0) out; longer towards the temple."""
     width, height = _LASHES
     sheet = np.zeros((height, width), np.uint8)
-    for x in np.linspace(0.05, 0.97, 46 if lower else 80) + rng.normal(0, 0.006, 46 if lower else 80):
+    for x in np.linspace(0.05, 0.97, 46 if lower else 80) + rng.normal(
+        0, 0.006, 46 if lower else 80
+    ):
         lean = (x - 0.35) * 60 + rng.normal(0, 7)
         reach = (0.50 + 0.45 * x) * rng.uniform(0.75, 1.0) * (0.62 if lower else 1.0)
         t = np.linspace(0, 1, 6)

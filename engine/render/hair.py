@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.head import Head
 from engine.types import Appearance, Floats, Ints
 
 from .surface import Normals
 
+Numbers = NDArray[np.floating[Any]]  # on the way to Floats
 Comb = Callable[[Floats, Floats], Floats]  # points (n, 3) mm, side (n,) -> wanted direction (n, 3)
 
 
@@ -44,7 +47,7 @@ class Ribbons:
     count: int  # of cards
 
 
-def _toward(*columns: Floats) -> Floats:
+def _toward(*columns: Numbers) -> Floats:
     d = np.stack(columns, 1)
     return np.asarray(d / (np.linalg.norm(d, axis=1, keepdims=True) + 1e-6), np.float32)
 
@@ -97,7 +100,7 @@ def _gathered(p: Floats, side: Floats) -> Floats:
 
 STYLES: dict[str, Style] = {
     "short": Style(
-        _cropped, 1150, 10.5, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, part=20.0, hug=0.5
+        _cropped, 1200, 11.5, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, part=20.0, hug=0.5
     ),
     "swept": Style(
         _swept, 1000, 11.0, (66, 20, 22), 5, 0.6, 0.3, (3.0, 14.0), 1.2, part=26.0, hug=0.35
@@ -127,6 +130,7 @@ def grow(
     scalp = head.masks["scalp"] > 0.5
     shift = person[scalp].mean(0) - head.neutral[scalp].mean(0)
     volume = look.extra.get("hair_volume", 1.0)
+    outward: Numbers
     paths, outward = _paths(style, roots, normals, rest, shift, volume, solids, rng)
     if look.hair_style == "bun":
         knot = _knot(style, rng)
@@ -157,8 +161,8 @@ def _roots(
     normals = Normals(head.faces, len(person))(person)
     a, b, c = (person[faces[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) * (scalp[faces].mean(1) > 0.35)
-    # Twice as many along the hairline in front, where gaps would show.
-    area = area * (1.0 + 1.6 * _smooth(45.0, 75.0, head.neutral[faces][:, :, 2].mean(1)))
+    # More along the hairline in front, where gaps would show.
+    area = area * (1.0 + 1.0 * _smooth(45.0, 75.0, head.neutral[faces][:, :, 2].mean(1)))
     chosen = faces[rng.choice(len(faces), count, p=area / area.sum())]
     w = rng.dirichlet([1, 1, 1], count).astype(np.float32)
 
@@ -202,7 +206,7 @@ def _paths(
 
 
 def _settled(
-    points: Floats, clearance: Floats, hug: Floats, solids: tuple[Floats, Floats]
+    points: Floats, clearance: Numbers, hug: Floats, solids: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
     """Points moved out to `clearance` mm off the nearest solid, and in towards that by `hug`;
     and that solid's normals."""
@@ -214,7 +218,7 @@ def _settled(
     return np.asarray(points + normals[near] * lack[:, None], np.float32), normals[near]
 
 
-def _cut(paths: Floats, floor: Floats) -> Floats:
+def _cut(paths: Floats, floor: Numbers) -> Floats:
     """Ribbons that go below the floor end there, with as many points as before."""
     count, points, _ = paths.shape
     below = paths[:, :, 1] < floor[:, None]
@@ -226,26 +230,26 @@ def _cut(paths: Floats, floor: Floats) -> Floats:
     return np.asarray(paths[rows, low] * (1 - part) + paths[rows, low + 1] * part, np.float32)
 
 
-def _ribbons(style: Style, paths: Floats, outward: Floats, rng: np.random.Generator) -> Ribbons:
+def _ribbons(style: Style, paths: Floats, outward: Numbers, rng: np.random.Generator) -> Ribbons:
     # Near ones are drawn first, so that the depth test spares the work of those behind.
     order = np.argsort(-paths[:, len(paths[0]) // 2, 2])
     paths, outward = paths[order], outward[order]
     count, points, _ = paths.shape
-    tangent = np.gradient(paths, axis=1)
+    tangent: Any = np.gradient(paths, axis=1)
     tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-6
     outward = outward + 0.35 * (paths - [0, 40, -10]) / 90.0
     outward = outward + rng.normal(0, 0.22, (count, 1, 3))
-    across = np.cross(tangent, outward)
+    across: Any = np.cross(tangent, outward)
     across /= np.linalg.norm(across, axis=2, keepdims=True) + 1e-6
     facing = np.cross(across, tangent)
     along = np.linspace(0, 1, points)
     taper = np.interp(along, [0, 0.12, 0.7, 1.0], [0.75, 1.0, 1.0, 0.55])
     half = style.width / 2 * rng.uniform(0.75, 1.25, (count, 1)) * taper
     corners = paths[:, :, None] + across[:, :, None] * half[:, :, None, None] * [[-1], [1]]
-    column = rng.integers(0, 4, count)[:, None, None] + np.array([0.02, 0.98])
+    column = rng.integers(0, 4, (count, 1, 1)) + np.array([0.02, 0.98])
     uv = np.stack(np.broadcast_arrays(column, along[None, :, None]), -1)
     shade = np.broadcast_to(rng.uniform(0.84, 1.14, (count, 1, 1)), uv.shape[:3])
-    twice = (count, points, 2, 3)
+    twice = count, points, 2, 3
     return Ribbons(
         corners.reshape(-1, 3).astype(np.float32),
         np.broadcast_to(tangent[:, :, None], twice).reshape(-1, 3).astype(np.float32),
@@ -261,10 +265,11 @@ def kept(ribbons: Ribbons, numbers: Ints) -> Ribbons:
     """Only the cards with those numbers, counted from 0."""
     per = len(ribbons.position) // ribbons.count
     rows = (numbers[:, None] * per + np.arange(per)).ravel()
-    columns = (
-        getattr(ribbons, f)[rows] for f in ("position", "tangent", "normal", "uv", "shade")
-    )
-    return Ribbons(*columns, _strips(len(numbers), per // 2), len(numbers))
+    r = ribbons
+    return Ribbons(
+        r.position[rows], r.tangent[rows], r.normal[rows], r.uv[rows], r.shade[rows],
+        _strips(len(numbers), per // 2), len(numbers),
+    )  # fmt: skip
 
 
 def _strips(count: int, points: int) -> Ints:

@@ -11,6 +11,8 @@ import numpy as np
 
 from engine.types import Floats
 
+from .canvas import set_uniforms
+
 MAP = 288  # texels a side of a shadow map
 AROUND, OF_LAMP = 44, 6  # directions sampled
 KEY = (-0.50, 0.52, 0.69)  # as in common.glsl
@@ -42,7 +44,7 @@ class LightBaker:
     def __init__(self, ctx: moderngl.Context) -> None:
         self.ctx = ctx
         self._depth = ctx.program(vertex_shader=_DEPTH, fragment_shader=_NOTHING)
-        self._test = ctx.program(vertex_shader=_TEST, varyings=["lit"])
+        self._test = ctx.program(vertex_shader=_TEST, varyings=("lit",))
         self._map = ctx.depth_texture((MAP, MAP))
         self._map.compare_func = "<="
         self._target = ctx.framebuffer(depth_attachment=self._map)
@@ -76,9 +78,9 @@ class LightBaker:
 
     def _from(self, direction: Floats) -> Floats:
         """(n,): 1 where the light from that direction arrives."""
-        camera = _orthographic(direction, self._reach).T.astype(np.float32).tobytes()
-        self._depth["camera"].write(camera)
-        self._test["camera"].write(camera)
+        camera = _orthographic(direction, self._reach).T
+        set_uniforms(self._depth, camera=camera)
+        set_uniforms(self._test, camera=camera)
         self._target.use()
         self._target.clear()
         self.ctx.enable_only(moderngl.DEPTH_TEST)

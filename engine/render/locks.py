@@ -1,7 +1,7 @@
-"""Hair on the GPU: the sheet of strands, the ribbons, and shells for what is too short or too curly."""
+"""Hair on the GPU: ribbons of strands, and shells for what is too short or too curly."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import moderngl
@@ -18,27 +18,11 @@ CUT = 0.35  # cover below which there is no hair
 COLUMNS, WIDTH, HEIGHT = 4, 96, 512  # of the sheet: strands seen from the front, roots at row 0
 
 
-class Hair(Protocol):
-    """Hair ready to be lit and drawn."""
-
-    material: str  # of its shaders
-    points: Floats  # (n, 3) mm
-    normals: Floats  # (n, 3)
-    bias: float  # mm: how far off itself its light is asked
-    texture: moderngl.Texture | moderngl.Texture3D
-    values: dict[str, Any]  # of its shaders' uniforms
-
-    def mesh(self, program: Any, light: Floats) -> moderngl.VertexArray: ...
-
-    def shadow(self) -> tuple[Floats, Ints]:
-        """What of it casts shadows: points and triangles."""
-        ...
-
-
 class Locks:
     """The ribbons of one person's hair. They turn with the head; low ends lag behind."""
 
-    material, bias = "hair", 7.0
+    material = "hair"
+    bias = 7.0  # mm: how far off itself its light is asked
 
     def __init__(self, ctx: moderngl.Context, ribbons: Ribbons, viewer: Viewer) -> None:
         """`viewer` knows what else hides hair: cards that it never sees are dropped."""
@@ -136,8 +120,8 @@ def shells(
     scalp = head.masks["scalp"]
     skin = head.faces[head.parts["skin"]]
     cut = skin[(scalp[skin] > 0.25).any(1)]
-    used, faces = np.unique(cut, return_inverse=True)
-    faces = faces.reshape(-1, 3).astype(np.int32)
+    used, inverse = np.unique(cut, return_inverse=True)
+    faces = inverse.reshape(-1, 3).astype(np.int32)
     normals = Normals(head.faces, len(person))(person)[used]
     away = person[used] - MIDDLE
     away /= np.linalg.norm(away, axis=1, keepdims=True)
@@ -190,7 +174,8 @@ def _repeating(rng: np.random.Generator, size: int, cells: int) -> Floats:
 class Shells:
     """Shells of hair too short or too curly for ribbons, as solid as skin."""
 
-    material, bias = "fuzz", 5.0
+    material = "fuzz"
+    bias = 5.0  # mm
 
     def __init__(
         self, ctx: moderngl.Context, fuzz: Fuzz, made: tuple[Floats, Floats, Floats, Ints]
@@ -212,6 +197,9 @@ class Shells:
 
     def shadow(self) -> tuple[Floats, Ints]:
         return self.points, self._triangles[-(len(self._triangles) // self._layers) :]
+
+
+Hair = Locks | Shells
 
 
 def make_hair(

@@ -103,6 +103,11 @@ class Renderer:
         os.close(memory)
         child.close()
 
+    @property
+    def pid(self) -> int:
+        """The child's process, for measuring it."""
+        return self._process.pid
+
     def wait_ready(self) -> str:
         """Waits until the child can draw; the name of the GL renderer. EngineError if it cannot."""
         with self._lock:
@@ -175,7 +180,7 @@ def _memory(size: int) -> int:
 
 
 def _start(pipe: Connection, memory: int) -> subprocess.Popen[bytes]:
-    """A fresh interpreter, not a fork: it must not inherit threads, nor import engine.live again."""
+    """A fresh interpreter, not a fork: it must not inherit threads or import engine.live again."""
     files = (pipe.fileno(), memory)
     command = [sys.executable, "-m", "engine.render.child", str(pipe.fileno())]
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]

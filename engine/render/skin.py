@@ -47,10 +47,10 @@ def find_places(head: Head) -> Places:
     cheeks = eyes * [1.25, 1.0, 1.0]
     cheeks[:, 1] = 0.5 * eyes[:, 1] + 0.5 * mouth[1]
     brow = np.array([0.0, eyes[0, 1] + 14.0, nose[:, 2].max() - 15.0], np.float32)
-    left = eyes[0, :2] + _BROW
+    left = (eyes[0, :2] + _BROW).astype(np.float32)
     return Places(
         eyes, nose[nose[:, 2].argmax()], mouth, chin[chin[:, 2].argmax()],
-        cheeks.astype(np.float32), brow, (left, left * [-1.0, 1.0]),
+        cheeks.astype(np.float32), brow, (left, left * np.array([-1, 1], np.float32)),
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ void main() {
     base = mix(base, lip_colour * (0.88 + 0.24 * ridges), lips * 0.88);
     // Hair roots on the scalp, brows.
     float roots = smoothstep(0.4, 1.0, mask.y + 0.35 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
-    base = mix(base, hair_colour * 0.45, roots);
+    base = mix(base, hair_colour * 0.3, roots);
     vec2 on_sheet = (p.xy - sheet.xy) / sheet.zw;
     float brow = facing.z > 0.1 ? texture(strokes, on_sheet).r : 0.0;
     base = mix(base, brow_colour * 0.75, brow);

@@ -1,0 +1,47 @@
+"""Scenes of one's own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.render.scene import load_scene, scene_names
+
+GUIDE = Path(__file__).parents[2] / "docs" / "scene.md"
+
+
+def example() -> str:
+    found = re.search(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
+    assert found
+    return found[1]
+
+
+def test_the_example_of_the_guide_draws(draw, tmp_path):
+    file = tmp_path / "points.py"
+    file.write_text(example(), encoding="utf-8")
+    pixels = draw("nora", {"jawOpen": 0.3}, yaw=0.2, scene=str(file))
+    assert (pixels[60:180, 70:190].max(2) > 80).mean() > 0.2
+    assert pixels[5, 5].max() == 0
+
+
+def test_the_example_has_about_thirty_lines():
+    assert len([line for line in example().splitlines() if line.strip()]) <= 32
+
+
+def test_an_unknown_scene_names_those_that_exist():
+    with pytest.raises(ConfigError, match=r"no scene 'nowhere'; there are: .*avatar"):
+        load_scene("nowhere")
+    assert "avatar" in scene_names()
+
+
+def test_a_missing_file_and_one_without_a_scene_are_errors(tmp_path):
+    with pytest.raises(ConfigError, match="no scene file"):
+        load_scene(str(tmp_path / "none.py"))
+    file = tmp_path / "empty.py"
+    file.write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no class Scene"):
+        load_scene(str(file))
+    file.write_text("def broken(:\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="does not load"):
+        load_scene(str(file))
