@@ -48,35 +48,36 @@ def _sweep(normal: Doubles, slope: Doubles, weights: Doubles) -> float:
 
 
 @numba.njit(cache=True)
-def _free_step(normal: Doubles, slope: Doubles, weights: Doubles) -> None:
-    """Newton's step on the weights that no bound holds, cut back where it meets a bound."""
+def _sweeps(normal: Doubles, right: Doubles, weights: Doubles) -> bool:
+    """SWEEPS rounds, in place; whether the weights are settled."""
+    slope = -right
+    for s in range(len(weights)):
+        slope += weights[s] * normal[s]
+    for _ in range(SWEEPS):
+        if _sweep(normal, slope, weights) < SETTLED:
+            return True
+    return False
+
+
+def _free_step(normal: Doubles, right: Doubles, weights: Doubles) -> None:
+    """Newton's step on the weights that no bound holds, cut back where it meets a bound.
+
+    Not compiled: numba's linear algebra would need SciPy, and LAPACK's share of it is small.
+    """
+    slope = normal @ weights - right
     held = ((weights <= 0.0) & (slope > 0.0)) | ((weights >= 1.0) & (slope < 0.0))
     free = np.flatnonzero(~held)
-    if len(free) == 0:
-        return
-    part = np.empty((len(free), len(free)))
-    for i in range(len(free)):
-        for j in range(len(free)):
-            part[i, j] = normal[free[i], free[j]]
-    step = np.linalg.solve(part, slope[free])
-    for i in range(len(free)):
-        wanted = min(max(weights[free[i]] - step[i], 0.0), 1.0)
-        change = wanted - weights[free[i]]
-        weights[free[i]] = wanted
-        slope += change * normal[free[i]]
+    if len(free):
+        step = np.linalg.solve(normal[np.ix_(free, free)], slope[free])
+        weights[free] = np.clip(weights[free] - step, 0.0, 1.0)
 
 
-@numba.njit(cache=True)
-def _solve(normal: Doubles, right: Doubles, weights: Doubles) -> int:
-    """Minimises 0.5 w'Nw - r'w within [0, 1], in place; the rounds it took."""
-    slope = normal @ weights - right
-    for done in range(ROUNDS):
-        for _ in range(SWEEPS):
-            largest = _sweep(normal, slope, weights)
-            if largest < SETTLED:
-                return done
-        _free_step(normal, slope, weights)
-    return ROUNDS
+def _solve(normal: Doubles, right: Doubles, weights: Doubles) -> None:
+    """Minimises 0.5 w'Nw - r'w within [0, 1], in place."""
+    for _ in range(ROUNDS):
+        if _sweeps(normal, right, weights):
+            return
+        _free_step(normal, right, weights)
 
 
 class Solver:
