@@ -14,7 +14,7 @@ from .features import RATE, Features
 from .meshtalk import Model, State, gumbel
 from .windows import LOOKAHEAD, Windows
 
-GAP = 0.02  # seconds of missing sound from which on silence is put in its place
+GAP = 0.02  # seconds by which a chunk's time may differ from the count of samples before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,13 @@ class MeshTalk:
         return self._advance(ahead)[: max(0, left)]
 
     def _in_time(self, item: AudioChunk) -> Floats:
-        """The chunk's samples, with silence before them for sound that never came."""
+        """The chunk's samples as they fit the count so far: silence first for sound that never
+        came, and without those whose time has passed (a sound card faster than the clock)."""
         assert self._origin is not None
         missing = item.t - self._origin - self._heard / RATE
-        if missing < GAP:
-            return item.samples
-        return np.concatenate([np.zeros(round(missing * RATE), np.float32), item.samples])
+        if missing >= GAP:
+            return np.concatenate([np.zeros(round(missing * RATE), np.float32), item.samples])
+        return item.samples[round(-missing * RATE) :] if missing <= -GAP else item.samples
 
     def _advance(self, samples: Floats) -> list[FaceMesh]:
         done: list[FaceMesh] = []

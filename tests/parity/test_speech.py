@@ -102,6 +102,15 @@ def test_missing_sound_is_silence_and_time_goes_on(head: Head, model: Model) -> 
     assert all(np.array_equal(a.vertices, b.vertices) for a, b in zip(faces, wanted, strict=True))
 
 
+def test_sound_whose_time_has_passed_is_left_out(head: Head, model: Model) -> None:
+    made, samples = stage(head, model), sound()
+    faces = made.push(AudioChunk(0.0, samples[:8000], RATE))
+    faces += made.push(AudioChunk(0.4, samples[6400:], RATE)) + made.finish()
+    wanted = run(stage(head, model), samples, [])
+    assert len(faces) == len(wanted)
+    assert all(np.array_equal(a.vertices, b.vertices) for a, b in zip(faces, wanted, strict=True))
+
+
 def test_seeds_differ_and_repeat(head: Head, model: Model) -> None:
     a, b, c = (run(stage(head, model, seed=s), sound(), []) for s in (1, 1, 2))
     assert all(np.array_equal(x.vertices, y.vertices) for x, y in zip(a, b, strict=True))

@@ -134,6 +134,11 @@ def about(
             "sentences of this project spoken by flite (awb, kal, slt) and espeak-ng; motion by"
             " the generator in training/data; no recording of a person"
         ],
+        "bad_at": [
+            "motion is a rule's, not a person's: no smiles from the voice, no laughter",
+            "singing and music move the lips; whisper moves them little",
+            "trained on English phones only",
+        ],
         "features": HEARD,
         "fps": FPS,
         "lookahead": HEARD["lookahead"],
