@@ -90,6 +90,8 @@ class Scene:
 
     def _draw_hair(self) -> None:
         if self.hair and self._hair:
+            if self.hair.culled:
+                self.canvas.ctx.enable(moderngl.CULL_FACE)
             self.hair.texture.use(0)
             self._hair.render()
 

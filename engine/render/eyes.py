@@ -115,16 +115,21 @@ class Lids:
     """The edges of the lids, where the lashes grow, as parabolas."""
 
     def __init__(self, head: Head) -> None:
-        self._edges = []
+        edges = []
         for number, (_, corners) in enumerate(lash_corners(head)):
             vertex = head.corner_vertex[corners]
             away = np.linalg.norm(head.neutral[vertex] - head.eye_centres[number // 2], axis=1)
-            self._edges.append(np.unique(vertex[away < np.quantile(away, 0.4)]))
+            edges.append(np.unique(vertex[away < np.quantile(away, 0.4)]))
+        least = min(len(edge) for edge in edges)
+        self._edges = np.array([edge[:least] for edge in edges])
 
     def __call__(self, vertices: Floats) -> Floats:
         """(4, 3) coefficients of y(x), mm: upper and lower of the left eye, then of the right."""
-        fits = (np.polyfit(vertices[e, 0], vertices[e, 1], 2)[::-1] for e in self._edges)
-        return np.array(list(fits), np.float32)
+        x, y, _ = np.moveaxis(vertices[self._edges].astype(np.float64), 2, 0)
+        powers = np.stack([np.ones_like(x), x, x * x], 2)
+        square = np.einsum("enk,enl->ekl", powers, powers)
+        across = np.einsum("enk,en->ek", powers, y)
+        return np.asarray(np.linalg.solve(square, across[..., None])[..., 0], np.float32)
 
 
 def eye_uniforms(head: Head) -> dict[str, Any]:

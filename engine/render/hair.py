@@ -32,6 +32,7 @@ class Style:
     part: float = 0.0  # mm from the middle to the parting, towards the person's left
     floor: float = -1e9  # mm: cut off below
     hug: float = 0.6  # how much it lies down on the skull: 0 stands free, 1 is glued
+    hairline: float = 0.6  # of the scalp's mask, where roots begin: loose hair hides the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,13 @@ def _gathered(p: Floats, side: Floats) -> Floats:
     return _toward(*(KNOT - p).T)
 
 
+_NONE = 500.0  # mm: a parting beyond the head is none: all hair goes to the same side
 STYLES: dict[str, Style] = {
     "short": Style(
-        _cropped, 1200, 11.5, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, part=20.0, hug=0.5
+        _cropped, 1200, 11.5, (32, 17, 19), 4, 0.42, 0.4, (1.5, 6.5), 0.8, part=_NONE, hug=0.5
     ),
     "swept": Style(
-        _swept, 1000, 11.0, (66, 20, 22), 5, 0.6, 0.3, (3.0, 14.0), 1.2, part=26.0, hug=0.35
+        _swept, 1000, 11.0, (66, 20, 22), 5, 0.6, 0.3, (3.0, 14.0), 1.2, part=_NONE, hug=0.35
     ),
     "bob": Style(
         _hanging, 820, 11.5, (240, 210, 195), 9, 0.3, 0.5, (3.0, 12.0), 0.8, 22.0, -74.0, 0.8
@@ -111,7 +113,9 @@ STYLES: dict[str, Style] = {
     "long": Style(
         _hanging, 740, 12.5, (340, 310, 310), 11, 0.3, 0.5, (3.0, 13.0), 2.0, -18.0, -190.0, 0.8
     ),
-    "bun": Style(_gathered, 760, 10.0, (175, 140, 120), 6, 0.15, 0.6, (1.5, 4.5), 0.4, hug=0.9),
+    "bun": Style(
+        _gathered, 760, 10.0, (175, 140, 120), 8, 0.12, 0.6, (2.5, 5.5), 0.3, hug=0.9, hairline=0.3
+    ),
 }
 
 
@@ -126,7 +130,7 @@ def grow(
         return None
     style = STYLES[look.hair_style]
     rng = np.random.default_rng(11)
-    roots, normals, rest = _roots(head, person, style.cards, rng)
+    roots, normals, rest = _roots(head, person, style, rng)
     scalp = head.masks["scalp"] > 0.5
     shift = person[scalp].mean(0) - head.neutral[scalp].mean(0)
     volume = look.extra.get("hair_volume", 1.0)
@@ -153,18 +157,21 @@ def _knot(style: Style, rng: np.random.Generator, count: int = 110) -> Floats:
 
 
 def _roots(
-    head: Head, person: Floats, count: int, rng: np.random.Generator
+    head: Head, person: Floats, style: Style, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Points on the scalp (count, 3), their normals, and where they are on the average head."""
     faces = head.faces[head.parts["skin"]]
     scalp = head.masks["scalp"]
     normals = Normals(head.faces, len(person))(person)
     a, b, c = (person[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) * (scalp[faces].mean(1) > 0.35)
-    # More along the hairline in front, where gaps would show.
-    area = area * (1.0 + 1.0 * _smooth(45.0, 75.0, head.neutral[faces][:, :, 2].mean(1)))
-    chosen = faces[rng.choice(len(faces), count, p=area / area.sum())]
-    w = rng.dirichlet([1, 1, 1], count).astype(np.float32)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) * (scalp[faces].mean(1) > style.hairline)
+    # More along the hairline in front and the parting, where gaps would show.
+    x, _, z = head.neutral[faces].mean(1).T
+    front = _smooth(45.0, 75.0, z)
+    parting = np.exp(-(((x - style.part) / 13.0) ** 2)) * _smooth(0.0, 60.0, z)
+    area = area * (1.0 + front + 3.0 * parting)
+    chosen = faces[rng.choice(len(faces), style.cards, p=area / area.sum())]
+    w = rng.dirichlet([1, 1, 1], style.cards).astype(np.float32)
 
     def at(values: Floats) -> Floats:
         return np.einsum("nk,nkd->nd", w, values[chosen])
@@ -188,7 +195,7 @@ def _paths(
     side = np.where(left, 1.0, -1.0).astype(np.float32)
     lean = rng.normal(0, 0.13, (count, 3))
     direction = _toward(*(normals * style.rise + style.comb(rest, side) * (1 - style.rise)).T)
-    points, outward = [roots], [normals]
+    points, outward = [roots + 1.3 * normals], [normals]
     step = (length / style.steps)[:, None]
     wave = rng.uniform(0, 2 * np.pi, (count, 3))
     for k in range(1, style.steps + 1):
@@ -197,7 +204,7 @@ def _paths(
         new = points[-1] + direction * step
         new = new + style.curl * np.sin(wave + 0.9 * k) * min(1.0, k / 3)
         hug = style.hug * _smooth(-30.0, 30.0, new[:, 1] - shift[1])
-        settled, off = _settled(new.astype(np.float32), layer * min(1.0, k / 2.5), hug, solids)
+        settled, off = _settled(new.astype(np.float32), layer * min(1.0, 0.4 + k / 4), hug, solids)
         direction = _toward(*(0.5 * direction + 0.5 * _toward(*(settled - points[-1]).T)).T)
         points.append(settled)
         outward.append(off)

@@ -22,6 +22,7 @@ class Locks:
     """The ribbons of one person's hair. They turn with the head; low ends lag behind."""
 
     material = "hair"
+    culled = False  # cards have two sides
     bias = 7.0  # mm: how far off itself its light is asked
 
     def __init__(self, ctx: moderngl.Context, ribbons: Ribbons, viewer: Viewer) -> None:
@@ -105,7 +106,7 @@ class Fuzz:
 
 FUZZ = {
     "buzz": Fuzz(2.4, 0.30, 3, 0.075, 0.0),
-    "afro": Fuzz(40.0, 0.62, 5, 0.022, 0.55),
+    "afro": Fuzz(38.0, 0.80, 4, 0.022, 0.55),
 }
 MIDDLE = np.array([0.0, 62.0, -8.0], np.float32)  # of the skull, mm
 
@@ -175,6 +176,7 @@ class Shells:
     """Shells of hair too short or too curly for ribbons, as solid as skin."""
 
     material = "fuzz"
+    culled = True
     bias = 5.0  # mm
 
     def __init__(

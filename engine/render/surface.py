@@ -4,50 +4,52 @@ from dataclasses import dataclass
 from typing import Any
 
 import moderngl
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.head import Head
 from engine.types import Floats, Ints
 
-_LEAST = 1e-12
+
+@numba.njit(cache=True, fastmath=True, boundscheck=False)
+def _normals(vertices: Floats, faces: Ints, out: Floats) -> None:
+    out[:] = 0.0
+    for f in range(len(faces)):
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = (
+            vertices[j, 0] - vertices[i, 0],
+            vertices[j, 1] - vertices[i, 1],
+            vertices[j, 2] - vertices[i, 2],
+        )
+        wx, wy, wz = (
+            vertices[k, 0] - vertices[i, 0],
+            vertices[k, 1] - vertices[i, 1],
+            vertices[k, 2] - vertices[i, 2],
+        )
+        nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+        for v in (i, j, k):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(len(out)):
+        x, y, z = out[v, 0], out[v, 1], out[v, 2]
+        scale = np.float32(1.0) / np.sqrt(x * x + y * y + z * z + np.float32(1e-12))
+        out[v, 0], out[v, 1], out[v, 2] = x * scale, y * scale, z * scale
 
 
 class Normals:
-    """Area-weighted vertex normals of one topology, a few array operations a frame."""
+    """Area-weighted vertex normals of one topology."""
 
     def __init__(self, faces: Ints, count: int) -> None:
-        self._corners = [np.ascontiguousarray(faces[:, k]) for k in range(3)]
-        self._around = _around(faces, count)  # (v, most) indices of triangles, padded with f
-        self._flat = np.zeros((len(faces) + 1, 3), np.float32)  # the last row pads: zero
+        self._faces = np.ascontiguousarray(faces, np.int32)
+        self._count = count
 
     def __call__(self, vertices: Floats) -> Floats:
         """(v, 3) -> unit normals (v, 3)."""
-        a, b, c = (vertices[k] for k in self._corners)
-        u, w = b - a, c - a
-        flat = self._flat
-        flat[:-1, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
-        flat[:-1, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
-        flat[:-1, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
-        total = flat[self._around[:, 0]]
-        for k in range(1, self._around.shape[1]):
-            total += flat[self._around[:, k]]
-        length = np.sqrt(np.einsum("vd,vd->v", total, total) + _LEAST)
-        return np.asarray(total / length[:, None], np.float32)
-
-
-def _around(faces: Ints, count: int) -> Ints:
-    """The triangles that meet at each vertex, at most eight, padded with len(faces)."""
-    vertex = faces.ravel()
-    triangle = np.repeat(np.arange(len(faces), dtype=np.int32), 3)
-    order = np.argsort(vertex, kind="stable")
-    vertex, triangle = vertex[order], triangle[order]
-    rank = np.arange(len(vertex)) - np.searchsorted(vertex, vertex)
-    most = min(int(rank.max()) + 1, 8)
-    table = np.full((count, most), len(faces), np.int32)
-    kept = rank < most
-    table[vertex[kept], rank[kept]] = triangle[kept]
-    return table
+        out = np.empty((self._count, 3), np.float32)
+        _normals(np.ascontiguousarray(vertices, np.float32), self._faces, out)
+        return out
 
 
 @dataclass(frozen=True, slots=True)

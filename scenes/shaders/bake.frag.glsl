@@ -77,7 +77,7 @@ void main() {
     float ridges = noise(vec3(p.x * 1.3, p.y * 0.2, 0.0));
     base = mix(base, lip_colour * (0.88 + 0.24 * ridges), lips * 0.88);
     // Hair roots on the scalp, brows.
-    float roots = smoothstep(0.4, 1.0, mask.y + 0.35 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
+    float roots = smoothstep(0.3, 0.8, mask.y + 0.3 * (clouds(p * 0.5) - 0.5)) * scalp_cover;
     base = mix(base, hair_colour * 0.3, roots);
     vec2 on_sheet = (p.xy - sheet.xy) / sheet.zw;
     float brow = facing.z > 0.1 ? texture(strokes, on_sheet).r : 0.0;

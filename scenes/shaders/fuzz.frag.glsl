@@ -14,7 +14,7 @@ out vec4 colour;
 
 void main() {
     vec4 c = texture(curls, curl);
-    if (height > 0.0 && c.a < 0.22 + 0.5 * height + outline) discard;
+    if (height > 0.0 && c.a < 0.12 + 0.62 * height + outline) discard;
     vec3 n = normalize(facing + (c.xyz - 0.5) * 1.3);
     float inner = (0.35 + 0.65 * smoothstep(0.2, 0.75, c.a)) * (0.5 + 0.5 * height);
     vec3 base = mix(dye, vec3(0.16), grey * smoothstep(0.6, 0.3, c.x)) * (0.7 + 0.6 * c.y);

@@ -43,7 +43,7 @@ def blinks(weights):
     return int((shut[1:] & ~shut[:-1]).sum())
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_silent_face_blinks_eight_to_twenty_five_times_a_minute(head, seed):
     assert 8 <= blinks(lively(head, seed, 60)[0]) <= 25
 
@@ -61,7 +61,7 @@ def test_blinks_that_come_are_kept_and_not_doubled(head):
         shut = 1.0 if k % 100 < 5 else 0.0  # 18 a minute
         return {"eyeBlinkLeft": shut, "eyeBlinkRight": shut}
 
-    assert 18 <= blinks(lively(head, 1, 60, calm)[0]) <= 22
+    assert 12 <= blinks(lively(head, 1, 40, calm)[0]) <= 15
 
 
 def test_no_guard_no_blinks(head):
@@ -69,21 +69,21 @@ def test_no_guard_no_blinks(head):
 
 
 def test_same_seed_same_life_and_another_seed_another(head):
-    first, again, other = (lively(head, seed, 8, talk) for seed in (5, 5, 6))
+    first, again, other = (lively(head, seed, 4, talk) for seed in (5, 5, 6))
     for a, b in zip(first, again, strict=True):
         assert np.array_equal(a, b)
     assert not np.allclose(first[1], other[1])
 
 
 def test_the_lips_are_left_alone_whatever_the_seed(head):
-    first, other = (lively(head, seed, 10, talk)[0][:, LIPS] for seed in (1, 2))
+    first, other = (lively(head, seed, 6, talk)[0][:, LIPS] for seed in (1, 2))
     assert np.abs(first - other).max() < 1e-3
-    spoken = np.array([talk(k)["jawOpen"] for k in range(300)])
+    spoken = np.array([talk(k)["jawOpen"] for k in range(180)])
     assert np.corrcoef(first[:, LIPS.index(INDEX["jawOpen"])], spoken)[0, 1] > 0.99
 
 
 def test_it_never_freezes_and_never_jerks(head):
-    _, angles, vertices = lively(head, 4, 20)
+    _, angles, vertices = lively(head, 4, 12)
     assert np.abs(np.diff(vertices, axis=0)).max((1, 2)).min() > 1e-4
     assert np.abs(np.diff(angles, axis=0)).max() * FPS < 0.6  # radians a second
     assert np.abs(angles).max() < 0.25 and angles[:, 0].std() > 0.008
@@ -106,6 +106,6 @@ def test_weights_describe_the_vertices(head):
 
 def test_eyes_stay_on_the_camera_as_the_head_turns(head):
     """Gaze goes against the head's yaw."""
-    weights, angles, _ = lively(head, 8, 60)
+    weights, angles, _ = lively(head, 8, 30)
     yaw = weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]
     assert np.corrcoef(yaw, angles[:, 0])[0, 1] < -0.3

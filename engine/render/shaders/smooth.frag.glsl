@@ -11,16 +11,17 @@ void main() {
     ivec2 p = ivec2(gl_FragCoord.xy);
     vec4 middle = texelFetch(picture, p, 0);
     float m = light(middle);
+    // Two opposite corners find nearly every edge; the others are read only there.
     float nw = light(texelFetchOffset(picture, p, 0, ivec2(-1, 1)));
-    float ne = light(texelFetchOffset(picture, p, 0, ivec2(1, 1)));
-    float sw = light(texelFetchOffset(picture, p, 0, ivec2(-1, -1)));
     float se = light(texelFetchOffset(picture, p, 0, ivec2(1, -1)));
-    float low = min(m, min(min(nw, ne), min(sw, se)));
-    float high = max(m, max(max(nw, ne), max(sw, se)));
-    if (high - low < max(0.03, high * 0.08)) {
+    if (max(abs(nw - m), abs(se - m)) < max(0.025, m * 0.06)) {
         colour = middle;
         return;
     }
+    float ne = light(texelFetchOffset(picture, p, 0, ivec2(1, 1)));
+    float sw = light(texelFetchOffset(picture, p, 0, ivec2(-1, -1)));
+    float low = min(m, min(min(nw, ne), min(sw, se)));
+    float high = max(m, max(max(nw, ne), max(sw, se)));
     vec2 along = vec2((sw + se) - (nw + ne), (nw + sw) - (ne + se));
     float least = max((nw + ne + sw + se) * 0.03, 1.0 / 128.0);
     along = clamp(along / (min(abs(along.x), abs(along.y)) + least), -6.0, 6.0) * pixel;
