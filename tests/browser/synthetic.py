@@ -76,6 +76,9 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.__aexit__(*error)
 
+    def stop_drawing(self):
+        self._tasks[0].cancel()
+
     async def _draw(self, loop):
         k = int(self.clock.now() * FPS) + 1
         while True:

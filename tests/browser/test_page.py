@@ -186,3 +186,10 @@ async def test_with_only_the_loopback_up_the_page_says_what_is_missing(browser):
     if b"Operation not permitted" in error:
         pytest.skip("this user may not make a network namespace")
     assert b"Join any network" in said, error.decode()
+
+
+async def test_it_says_when_no_more_pictures_come(browser):
+    async with Session() as session:
+        page = await open_page(browser, session.server.url)
+        session.stop_drawing()
+        await page.wait_for_selector("#state :text('no pictures')", timeout=10_000)

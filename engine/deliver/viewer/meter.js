@@ -105,7 +105,8 @@ export class Meter {
   async count() {
     if (!this.peer || this.peer.connectionState !== "connected") return;
     const now = performance.now();
-    this.shown = this.shown.filter((ms) => ms > now - 2000);
+    const recent = this.shown.filter((ms) => ms > now - 2000);
+    this.shown = recent.length ? recent : this.shown.slice(-1);
     const found = { now };
     for (const s of (await this.peer.getStats()).values()) {
       if (s.type === "inbound-rtp") found[s.kind] = s;
