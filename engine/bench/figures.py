@@ -25,6 +25,7 @@ BOUNDS = (
     Bound("latency over look-ahead ms", 130),
     Bound("skew ms", 45),
     Bound("reconnect s", 5.0),
+    Bound("memory growth MB", 40),  # what caches and allocators may still take after a while
 )
 
 

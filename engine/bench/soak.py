@@ -7,8 +7,6 @@ from tqdm import tqdm
 from .figures import Figures
 from .run import SETTLE, stats_of, watched
 
-GROWTH = 40.0  # megabytes that caches and allocators may still take after the first half minute
-
 
 async def soak(minutes: float, *options: str) -> Figures:
     """A session with one viewer for `minutes`; rates and memory of its begin and its end."""
@@ -24,9 +22,9 @@ async def soak(minutes: float, *options: str) -> Figures:
         said = await stats_of(live)
     each = [(b - a) / (minutes * 60 / steps) for a, b in zip(pictures, pictures[1:], strict=False)]
     figures.values = {
-        "memory MB": round(memory[-1]),
+        "memory at the end MB": round(memory[-1]),
         "memory growth MB": round(memory[-1] - memory[len(memory) // 4]),
-        "frames a second": round(sum(each) / len(each), 2),
+        "mean frames a second": round(sum(each) / len(each), 2),
         "slowest ten seconds, frames a second": round(min(each), 2),
     }
     figures.milliseconds, figures.counts = said["milliseconds"], said["counts"]
