@@ -111,7 +111,7 @@ export class Link {
     for (const kind of ["audio", "video"]) {
       const transceiver = peer.addTransceiver(kind, { direction: "recvonly", streams: [stream] });
       stream.addTrack(transceiver.receiver.track);
-      if (kind === "video") transceiver.setCodecPreferences(vp8First());
+      if (kind === "video") transceiver.setCodecPreferences?.(vp8First());
     }
     await peer.setLocalDescription();
     await Promise.race([gathered(peer), pause(GATHER)]);

@@ -53,7 +53,9 @@ export class Matte {
   next() {
     if (!this.running) return;
     this.draw();
-    this.video.requestVideoFrameCallback(() => this.next());
+    const again = () => this.next();
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(again);
+    else requestAnimationFrame(again);
   }
 
   draw() {

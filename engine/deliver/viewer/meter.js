@@ -37,8 +37,10 @@ export class Meter {
     this.reset();
     this.peer = peer;
     for (let i = 0; i < 8; i++) setTimeout(() => this.ping(), 60 * i);
+    const ready = () => setTimeout(() => this.send({ ready: true }), SETTLED);
+    if (!this.video.requestVideoFrameCallback) return ready(); // an old browser: no figures
     this.video.requestVideoFrameCallback(this.showing);
-    this.video.requestVideoFrameCallback(() => setTimeout(() => this.send({ ready: true }), SETTLED));
+    this.video.requestVideoFrameCallback(ready);
   }
 
   // Clock
@@ -63,7 +65,7 @@ export class Meter {
   /** Seconds between the moment that an RTP timestamp stands for and `ms` on this page's clock. */
   age(kind, rtp, ms) {
     const origin = this.origins[kind];
-    if (this.ahead === null || origin === null || origin === undefined) return null;
+    if (this.ahead === null || origin === null || origin === undefined || rtp === undefined) return null;
     const now = Math.round((ms / 1000 + this.ahead) * TICKS[kind]);
     return ((now - ((rtp - origin) | 0)) | 0) / TICKS[kind];
   }
