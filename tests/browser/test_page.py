@@ -27,7 +27,7 @@ async def test_pictures_move_and_sound_plays_in_step(browser):
         await asyncio.sleep(2)
         await page.click("#hear")
         await page.evaluate(f"({MEASURE})()")
-        await asyncio.sleep(9)
+        await asyncio.sleep(7)
         seen, figures = await page.evaluate("measured"), await page.evaluate(FIGURES)
         ahead = await page.evaluate("likeness.meter.ahead")
         (viewer,) = session.server.figures()["viewers"]
