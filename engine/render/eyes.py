@@ -12,6 +12,8 @@ from engine.types import Appearance, Bytes, Floats, Ints
 IRIS = 256  # texels a side
 IRIS_RADIUS = 5.7  # mm
 _ROWS = (0.92, 0.955), (0.96, 0.99)  # of the uv square: upper lashes, lower lashes
+_DEEP = 5  # points of the lashes' surface from inside the lid to the tips
+_EDGE = 0.50  # of the way out: where the lid ends
 _LASHES = 512, 64  # texels along the lid and outwards
 
 
@@ -71,12 +73,13 @@ def lash_uv(head: Head) -> Floats:
     """Render vertices' uv (r, 2) where lashes have their own: along the lid, out from the eye."""
     uv = head.corner_uv.astype(np.float32)
     for number, (lower, corners) in enumerate(lash_corners(head)):
+        corners = corners[np.argsort(uv[corners, 0])].reshape(-1, _DEEP)  # one row a place along
         points = head.neutral[head.corner_vertex[corners]]
-        distance = np.linalg.norm(points - head.eye_centres[number // 2], axis=1)
-        along, out = uv[corners, 0], (distance - 15.2) / 5.2
-        along = (along - along.min()) / np.ptp(along)
+        away = np.linalg.norm(points - head.eye_centres[number // 2], axis=2)
+        along = np.linspace(0, 1, len(corners))[:, None]
         uv[corners, 0] = along if number < 2 else 1 - along
-        uv[corners, 1] = np.clip(out, 0, 1) * 0.5 + 0.5 * lower
+        rank = np.argsort(np.argsort(away, axis=1), axis=1)
+        uv[corners, 1] = (rank / (_DEEP - 1) * 0.98 + 0.01) * 0.5 + 0.5 * lower
     return uv
 
 
@@ -95,19 +98,21 @@ def _fringe(rng: np.random.Generator, amount: float, lower: bool) -> Bytes:
     """One lid's lashes, from its edge (row 0) out; longer towards the temple."""
     width, height = _LASHES
     sheet = np.zeros((height, width), np.uint8)
-    for x in np.linspace(0.05, 0.97, 46 if lower else 80) + rng.normal(
+    for x in np.linspace(0.06, 0.90, 46 if lower else 80) + rng.normal(
         0, 0.006, 46 if lower else 80
     ):
-        lean = (x - 0.35) * 60 + rng.normal(0, 7)
-        reach = (0.50 + 0.45 * x) * rng.uniform(0.75, 1.0) * (0.62 if lower else 1.0)
+        lean = (x - 0.35) * 46 + rng.normal(0, 6)
+        reach = _EDGE + (0.30 + 0.22 * x) * rng.uniform(0.7, 1.0) * (0.6 if lower else 1.0)
         t = np.linspace(0, 1, 6)
-        line = np.stack([x * width + lean * t**1.6, (0.16 + (reach - 0.16) * t) * height], 1)
+        line = np.stack(
+            [x * width + lean * t**1.6, (_EDGE - 0.08 + (reach - _EDGE + 0.08) * t) * height], 1
+        )
         strength = int(255 * min(1.0, amount * (0.5 if lower else 1.0)))
         for k in range(5):
             ends = (line[k : k + 2] * 16).astype(np.int32)
             cv2.polylines(sheet, [ends], False, strength, 3 if k < 2 else 2 if k < 4 else 1, 16, 4)
-    edge = np.exp(-(((np.arange(height) / height - 0.20) / 0.09) ** 2)) * 255
-    liner = edge[:, None] * min(1.0, (0.22 if lower else 0.75) * amount)
+    edge = np.exp(-(((np.arange(height) / height - _EDGE) / 0.07) ** 2)) * 255
+    liner = edge[:, None] * min(1.0, (0.25 if lower else 0.8) * amount)
     return np.maximum(sheet, liner.astype(np.uint8))
 
 

@@ -16,7 +16,7 @@ from .surface import Corners, Normals, ears
 
 SIZE = 1536  # texels a side of the whole uv square, of which the face has some 270 across
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
-_BROW = np.array([[-19, 14.0], [-11, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
+_BROW = np.array([[-18, 14.5], [-10, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
 SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
 
 
@@ -137,7 +137,7 @@ def _brow_hairs(curve: Floats, look: Appearance, rng: np.random.Generator) -> An
     sign = np.sign(curve[-1, 0] - curve[0, 0])
     for s in rng.beta(1.0, 1.25, count):
         root = np.array([np.interp(s, along, curve[:, k]) for k in range(2)])
-        width = thick * np.interp(s, [0, 0.15, 0.6, 1.0], [2.6, 3.6, 2.7, 0.8])
+        width = thick * np.interp(s, [0, 0.15, 0.6, 1.0], [1.6, 3.0, 2.5, 0.8])
         v = rng.uniform(-1, 1)
         root[1] += v * width
         lean = np.interp(s, [0, 0.25, 1], [1.25, 0.5, -0.25]) - 0.45 * v + rng.normal(0, 0.13)

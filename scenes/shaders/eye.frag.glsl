@@ -29,7 +29,7 @@ void main() {
     float shade = smoothstep(-1.2, 3.6, under) * 0.72 + 0.28;
     shade *= smoothstep(-1.5, 2.0, over) * 0.45 + 0.55;
 
-    vec3 white = vec3(0.66, 0.60, 0.565);
+    vec3 white = vec3(0.57, 0.52, 0.49);
     float corner = smoothstep(0.45, 0.85, abs(local.x));
     white *= mix(vec3(1.0), vec3(0.86, 0.60, 0.55), corner);
     vec3 base = white;

@@ -13,7 +13,7 @@ import pytest
 from engine.head.avatar import avatar_names
 
 GOLDEN = Path(__file__).parent / "golden"
-MEAN, FAR = 3.0, 0.02  # grey levels on average; share of pixels more than 40 levels off
+MEAN, FAR = 1.0, 0.004  # grey levels on average; share of pixels more than 40 levels off
 EYES = slice(105, 132), slice(85, 171)  # rows and columns of the 256x256 picture
 MOUTH = slice(148, 188), slice(105, 151)
 
