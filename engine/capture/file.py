@@ -30,7 +30,7 @@ class FileSource:
         self._file, self._clock = AudioFile(path), clock
         self._loop, self._pause = loop, pause
         self.rate = self._file.rate
-        self.describe = describe or f"the file {path}, {self.rate} Hz"
+        self.describe = describe or f"the file {path.name}, {self.rate} Hz"
 
     async def run(self, sink: Channel[AudioChunk]) -> None:
         origin = self._clock.now() if self._clock else 0.0
