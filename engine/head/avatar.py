@@ -93,6 +93,7 @@ def load_appearance(name_or_path: str, head: Head) -> Appearance:
             "brow_thickness": face.brow_thickness,
             "brow_density": face.brow_density,
             "vee": float(garment.collar == "vee"),
+            "scalp": 0.0 if hair.style == "bald" else 0.95,
         },
     )
 

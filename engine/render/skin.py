@@ -71,7 +71,7 @@ def paint_skin(
         age=look.age,
         freckles=look.freckles,
         stubble=look.stubble,
-        scalp_cover=look.extra.get("scalp", 0.9),
+        scalp_cover=look.extra.get("scalp", 0.95),
         points=places.points,
     )
     strokes = ctx.texture((sheet.shape[1], sheet.shape[0]), 1, sheet.tobytes())
