@@ -20,7 +20,7 @@ from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
 from .render import RenderConfig, Renderer
-from .render.scene import load_scene
+from .render.scene import check_scene
 from .speech import MeshTalk, SpeechConfig
 from .stats import Stats
 from .types import AudioChunk, FaceMesh
@@ -64,7 +64,7 @@ class Parts:
     """The loaded models and the renderer's process: all of a session that takes time to make."""
 
     def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
-        load_scene(config.render.scene)  # told now if there is none, not by the renderer's process
+        check_scene(config.render.scene)  # told now if there is none, not by the renderer's process
         head = Head.load()
         appearance = load_appearance(config.render.avatar, head)
         self.writers = closing.enter_context(Writers(config.files, config.render, head))

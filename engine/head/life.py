@@ -217,9 +217,9 @@ class Brows:
         self._raise += (self._wanted - self._raise) * min(1.0, self._step / 0.11)
         inner, outer, squint = np.sin(self._rates * self._time + self._phases).mean(1)
         self._time += self._step
-        weights[INDEX["browInnerUp"]] += scale * (0.06 * max(inner, 0.0) + self._raise)
+        weights[INDEX["browInnerUp"]] += scale * (0.03 * max(inner, 0.0) + 0.8 * self._raise)
         for side in ("Left", "Right"):
-            rise = 0.05 * max(outer, 0.0) + 0.7 * self._raise
+            rise = 0.05 * max(outer, 0.0) + 0.9 * self._raise
             weights[INDEX[f"browOuterUp{side}"]] += scale * rise
             weights[INDEX[f"browDown{side}"]] += scale * 0.07 * max(-inner, 0.0)
             weights[INDEX[f"eyeSquint{side}"]] += scale * 0.10 * max(squint, 0.0)

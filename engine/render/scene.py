@@ -1,18 +1,21 @@
 """What a scene is, and how one is found: by the name of a file of scenes/, or by a path."""
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import ConfigError
 from engine.head import Head
 from engine.types import Appearance, World
 
-from .canvas import Canvas
 from .config import RenderConfig
+
+if TYPE_CHECKING:  # OpenGL is the renderer's process's business alone
+    from .canvas import Canvas
 
 PACKAGE = "scenes"
 
@@ -23,7 +26,7 @@ class Scene(Protocol):
     needs: tuple[str, ...]  # capabilities whose results it uses, such as "speech"
 
     def __init__(
-        self, canvas: Canvas, head: Head, appearance: Appearance, config: RenderConfig
+        self, canvas: "Canvas", head: Head, appearance: Appearance, config: RenderConfig
     ) -> None: ...
 
     def draw(self, world: World) -> None: ...
@@ -40,23 +43,45 @@ def load_scene(name: str) -> type[Scene]:
     return found
 
 
+def check_scene(name: str) -> None:
+    """ConfigError where load_scene would find nothing; runs none of the scene's code."""
+    if not name.endswith(".py"):
+        _known(name)
+        return
+    try:
+        tree = ast.parse(_existing(Path(name)).read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as e:
+        raise ConfigError(f"scene {name} does not load: {e}") from e
+    if not any(isinstance(node, ast.ClassDef) and node.name == "Scene" for node in tree.body):
+        raise ConfigError(f"scene {name} has no class Scene; see docs/scene.md")
+
+
 def scene_names() -> list[str]:
     package = importlib.import_module(PACKAGE)
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
 
 
-def _from_package(name: str) -> ModuleType:
+def _known(name: str) -> None:
     known = scene_names()
     if name not in known:
         raise ConfigError(
             f"there is no scene '{name}'; there are: {', '.join(known)}, or the path of a .py file"
         )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise ConfigError(f"there is no scene file {path}")
+    return path
+
+
+def _from_package(name: str) -> ModuleType:
+    _known(name)
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"there is no scene file {path}")
+    _existing(path)
     spec = importlib.util.spec_from_file_location(f"scene_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} cannot be read as Python")

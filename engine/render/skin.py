@@ -16,7 +16,7 @@ from .surface import Corners, Normals, ears
 
 SIZE = 1536  # texels a side of the whole uv square, of which the face has some 270 across
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
-_BROW = np.array([[-18, 14.5], [-10, 17.0], [0, 19.5], [11, 19.5], [22, 14.5]], np.float32)
+_BROW = np.array([[-18, 14.5], [-10, 17.0], [0, 19.5], [11, 19.5], [22, 16.0]], np.float32)
 SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.render.scene import load_scene, scene_names
+from engine.render.scene import check_scene, load_scene, scene_names
 
 GUIDE = Path(__file__).parents[2] / "docs" / "scene.md"
 
@@ -30,18 +30,26 @@ def test_the_example_has_about_thirty_lines():
 
 
 def test_an_unknown_scene_names_those_that_exist():
-    with pytest.raises(ConfigError, match=r"no scene 'nowhere'; there are: .*avatar"):
-        load_scene("nowhere")
+    for find in (check_scene, load_scene):
+        with pytest.raises(ConfigError, match=r"no scene 'nowhere'; there are: .*avatar"):
+            find("nowhere")
     assert "avatar" in scene_names()
 
 
-def test_a_missing_file_and_one_without_a_scene_are_errors(tmp_path):
+@pytest.mark.parametrize("find", [check_scene, load_scene])
+def test_a_missing_file_and_one_without_a_scene_are_errors(tmp_path, find):
     with pytest.raises(ConfigError, match="no scene file"):
-        load_scene(str(tmp_path / "none.py"))
+        find(str(tmp_path / "none.py"))
     file = tmp_path / "empty.py"
     file.write_text("x = 1\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="no class Scene"):
-        load_scene(str(file))
+        find(str(file))
     file.write_text("def broken(:\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="does not load"):
-        load_scene(str(file))
+        find(str(file))
+
+
+def test_looking_for_a_scene_does_not_run_it(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("class Scene:\n    pass\nraise SystemExit\n", encoding="utf-8")
+    check_scene(str(file))
