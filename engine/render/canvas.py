@@ -49,7 +49,7 @@ class Canvas:
         self.target = self._framebuffer(samples, depth=True)  # scenes draw here
         self._plain = self._framebuffer(0, depth=False) if samples else self.target
         self._smooth = self._framebuffer(0, depth=False)
-        self._filter = _filter(ctx) if config.quality == "medium" else None
+        self._filter = _filter(ctx) if config.quality != "low" else None
         self.target.use()
         self._bytes = bytearray(self.size[0] * self.size[1] * self.channels)
         self.finished = self._plain  # the framebuffer of the last picture read

@@ -18,7 +18,8 @@ void main() {
     vec4 a = texture(albedo, at);
     vec3 n = facing;
     vec3 k = clamp((dot(n, KEY) + wrap) / (1.0 + wrap), 0.0, 1.0);
-    vec3 shade = vec3(mix(lit.y, sqrt(lit.y), 0.3), lit.y, lit.y);
+    float key = max(lit.y, 0.0);  // below zero beyond a triangle's edge, where samples may lie
+    vec3 shade = vec3(mix(key, sqrt(key), 0.3), key, key);
     vec3 light = KEY_COLOUR * k * k * shade + glow;
 
     float h2 = max(dot(n, halfway), 0.0);
