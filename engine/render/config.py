@@ -22,7 +22,7 @@ class RenderConfig:
     background: str = ""  # "" the studio, "transparent", "#rrggbb", a name, or "#top,#bottom"
     avatar: str = "nora"  # a built-in one, or the path of a TOML
     scene: str = "avatar"  # a file of scenes/, or the path of a .py file
-    window: bool = False  # also show the picture in a window (needs the package glfw)
+    window: bool = False  # also show the picture in a window (needs the extra "window")
 
     @property
     def width(self) -> int:
