@@ -8,7 +8,6 @@ import ctypes
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -198,6 +197,3 @@ def _espeak(name: str, text: str, pace: float, pitch: float) -> tuple[Floats, li
         if end > start:
             phones += _split(ESPEAK[name_], start, end)
     return resample(samples, library.rate), phones
-
-
-Speak = Callable[[str], Utterance]
