@@ -91,8 +91,8 @@ def microphones() -> Finding:
     return Finding("microphone", "good", f"{len(devices)} found: {names}")
 
 
-def port() -> Finding:
-    number = DeliverConfig().port
+def port(number: int = DeliverConfig().port) -> Finding:
+    """Whether the page's usual port can be had."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -154,7 +154,10 @@ def main() -> int:
         help="only fill the caches: speech and drawing once, in silence",
     )
     if parser.parse_args().prepare:
-        return list(examine((drawing, speech)))[-1].verdict == "bad"
+        for finding in examine((drawing, speech)):
+            if finding.verdict == "bad":
+                print(report(finding, colour=False), file=sys.stderr)
+        return 0
     worst = 0
     for finding in examine():
         print(report(finding, sys.stdout.isatty()), flush=True)

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+if __name__ == "__main__":  # Ctrl-C during the imports below, which take a second, just ends it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from . import config as configuration
 from . import session
 from .capture import list_devices
@@ -136,11 +139,12 @@ def complain(error: BaseException, verbose: bool) -> int:
     cause = first(error)
     if verbose:
         traceback.print_exception(error)
+    text = " ".join(str(cause).split())
     if isinstance(cause, EngineError):
-        print(f"likeness: {cause}", file=sys.stderr)
+        print(f"likeness: {text}", file=sys.stderr)
         return cause.exit_code
     print(
-        f"likeness: unexpected {type(cause).__name__}: {cause} (--verbose shows where; "
+        f"likeness: unexpected {type(cause).__name__}: {text} (--verbose shows where; "
         "./run doctor may know why)",
         file=sys.stderr,
     )

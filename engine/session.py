@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Generic, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -14,8 +15,10 @@ from . import stage
 from .capture import CaptureConfig, Resample, Source, open_source
 from .channel import Channel
 from .clock import Clock
+from .config import as_dict
 from .deliver import DeliverConfig, Server
 from .deliver.files import FilesConfig, Writers
+from .errors import ConfigError
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
@@ -23,7 +26,7 @@ from .render import RenderConfig, Renderer
 from .render.scene import check_scene
 from .speech import MeshTalk, SpeechConfig
 from .stats import Stats
-from .types import AudioChunk, FaceMesh
+from .types import AudioChunk, FaceMesh, Picture, World
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -43,13 +46,26 @@ class LiveConfig:
     seconds: float = 0.0  # 0: until the sound ends or Ctrl-C
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     serve: bool = True
-    margin: float = 0.06  # seconds that computing and drawing may take on top of the look-ahead
+    margin: float = 0.045  # seconds that computing and drawing may take on top of the look-ahead
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     deliver: DeliverConfig = field(default_factory=DeliverConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed should be 0 or more, not {self.seed}")
+        if not 0 <= self.seconds < inf:
+            raise ConfigError(f"seconds should be 0 or more, not {self.seconds}")
+        if not 0 <= self.margin <= 2:
+            raise ConfigError(f"margin should be from 0 to 2 seconds, not {self.margin}")
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody looks on, so that it goes at the pace of life."""
+        return self.serve or self.render.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class Parts:
         appearance = load_appearance(config.render.avatar, head)
         self.writers = closing.enter_context(Writers(config.files, config.render, head))
         self.renderer: Renderer | None = None
-        if config.serve or config.files.record:
+        if config.is_watched or config.files.record:
             self.renderer = Renderer(config.render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
@@ -130,24 +146,32 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
     Whatever is being written is finished then. Failures leave as EngineErrors, in a task
     group's bundle where they come from inside one.
     """
-    log.info("configuration: %s", config)
+    log.info("configuration: %s", as_dict(config))
+    if not (config.is_watched or any(as_dict(config.files).values())):
+        raise ConfigError(
+            "nothing would come out: with --no-serve give --record, --motion or --mesh"
+        )
     stats = Stats()
     async with AsyncExitStack() as closing:
         closing.enter_context(threadpool_limits(1))  # more only spin: our products are small
-        pool = closing.enter_context(ThreadPoolExecutor(THREADS, "stage"))
         making = closing.enter_context(ExitStack())
+        # Entered after what it works on, so that it is idle before files and renderer are closed.
+        pool = closing.enter_context(ThreadPoolExecutor(THREADS, "stage"))
         loop = asyncio.get_running_loop()
         clock = Clock()
         # First what may be wrong with the request: models and the renderer take seconds.
-        source = open_source(config.capture, clock, stats, live=config.serve)
+        source = open_source(config.capture, clock, stats, live=config.is_watched)
         parts = await loop.run_in_executor(pool, Parts, config, making)
-        live = config.serve or source.is_microphone
+        live = config.is_watched or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(f"listening to {source.describe}")
         to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
         server: Server | None = None
         if config.serve:
-            delay = parts.speech.lookahead + to16.lookahead + config.margin
+            paths = [
+                to16.lookahead + parts.speech.lookahead
+            ]  # of each way from a sense to the face
+            delay = max(paths) + config.margin
             info = about_page(config, parts, source)
             server = Server(config.deliver, clock, delay, stats, lambda: info)
             await closing.enter_async_context(server)
@@ -199,20 +223,35 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        flow.run(drawn, Each("draw", parts.renderer.draw), to=pictures)
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop)), to=pictures)
     flow.run(heard, to16, parts.speech, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
+
+
+def drawing(renderer: Renderer, stop: asyncio.Event) -> Callable[[World], Picture]:
+    """Draws, and ends the session where a person closes the window."""
+    loop = asyncio.get_running_loop()
+
+    def draw(world: World) -> Picture:
+        picture = renderer.draw(world)
+        if renderer.window_closed:
+            loop.call_soon_threadsafe(stop.set)
+        return picture
+
+    return draw
 
 
 async def feed(source: Source, native: Channel[AudioChunk], stop: asyncio.Event) -> None:
     """Runs the source until it ends or `stop` is set, which then closes its channel."""
     running = asyncio.create_task(source.run(native))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
     await native.close()
 
 

@@ -84,7 +84,7 @@ def weave(ctx: moderngl.Context) -> moderngl.Texture:
         (128, 128), 1, np.rint(np.clip(knit, 0, 1) * 255).astype(np.uint8).tobytes()
     )
     texture.build_mipmaps()
-    texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+    texture.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
     return texture
 
 

@@ -24,6 +24,10 @@ class RenderConfig:
     scene: str = "avatar"  # a file of scenes/, or the path of a .py file
     window: bool = False  # also show the picture in a window (needs the extra "window")
 
+    def __post_init__(self) -> None:
+        if not 10 <= self.fps <= 120:
+            raise ConfigError(f"fps should be from 10 to 120, not {self.fps}")
+
     @property
     def width(self) -> int:
         return parse_size(self.size)[0]

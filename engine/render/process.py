@@ -185,4 +185,10 @@ def _start(pipe: Connection, memory: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "engine.render.child", str(pipe.fileno())]
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    return subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL, env=environment)
+    return subprocess.Popen(
+        command,
+        pass_fds=files,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is the parent's to handle, from the first moment on
+    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # OpenGL is the renderer's process's business alone
     from .canvas import Canvas
 
 PACKAGE = "scenes"
+CAPABILITIES = {"speech"}  # what a session can give a scene
 
 
 class Scene(Protocol):
@@ -39,6 +40,10 @@ def load_scene(name: str) -> type[Scene]:
     if not isinstance(found, type) or not hasattr(found, "draw") or not hasattr(found, "needs"):
         raise ConfigError(
             f"scene {name} has no class Scene with `needs` and `draw`; see docs/scene.md"
+        )
+    if unknown := set(found.needs) - CAPABILITIES:
+        raise ConfigError(
+            f"scene {name} needs {', '.join(sorted(unknown))}, which nothing here gives"
         )
     return found
 

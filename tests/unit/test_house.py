@@ -51,3 +51,10 @@ def test_nothing_is_left_for_later(word):
     here = Path(__file__)
     files = [*SOURCES, *(p for p in (ROOT / "tests").rglob("*.py") if p != here)]
     assert [str(p.relative_to(ROOT)) for p in files if word in p.read_text()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", *sorted(
+    str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))])  # fmt: skip
+def test_every_link_in_the_pages_leads_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
