@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.model import MODELS
 from engine.types import AudioChunk, FaceMesh, Floats
@@ -22,8 +23,16 @@ class SpeechConfig:
     """Which model speaks, and how."""
 
     model: str = "meshtalk"  # a folder of engine/models
-    intensity: float = 1.0  # of the mouth's motion
-    liveliness: float = 1.0  # sampling temperature of what the sound does not determine
+    intensity: float = 1.0  # of the mouth's motion, 0 to 3
+    liveliness: float = 1.0  # sampling temperature of what the sound does not determine, 0 to 2
+
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("intensity", self.intensity, 3),
+            ("liveliness", self.liveliness, 2),
+        ):
+            if not 0 <= value <= most:
+                raise ConfigError(f"speech.{name} = {value}: give a number from 0 to {most}")
 
 
 class MeshTalk:
@@ -75,6 +84,8 @@ class MeshTalk:
 
     def finish(self) -> list[FaceMesh]:
         """The frames up to the end of the sound, as if silence followed it."""
+        if self._origin is None:
+            return []
         total = math.ceil(Fraction(self._heard, RATE) * self.fps)
         ahead = np.zeros(math.ceil((self.lookahead + 0.1) * RATE), np.float32)
         left = total - self._sent

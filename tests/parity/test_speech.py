@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import ModelError
+from engine.capture.resample import Resample
+from engine.errors import ConfigError, ModelError
 from engine.head import Head
+from engine.head.life import Life
 from engine.speech import MeshTalk, Model, SpeechConfig
 from engine.speech.features import HOP, N_FFT, RATE, WINDOW, mel_power
 from engine.types import AudioChunk, FaceMesh
@@ -160,3 +162,16 @@ def test_live_mel_is_torchaudios() -> None:
 def test_shipped_export_was_compared(model: Model) -> None:
     assert model.about["onnx_difference"] <= 1e-4
     assert model.about["lookahead"] == 0.1
+
+
+def test_a_stage_that_heard_nothing_ends_with_nothing(head: Head, model: Model) -> None:
+    for unused in (stage(head, model), Life(head, head.neutral, 0, 30), Resample(RATE)):
+        assert unused.finish() == []
+
+
+@pytest.mark.parametrize(
+    "values", [{"intensity": -0.1}, {"intensity": 3.5}, {"liveliness": float("nan")}]
+)
+def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=f"speech.{next(iter(values))}"):
+        SpeechConfig(**values)

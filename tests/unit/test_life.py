@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.errors import ConfigError
 from engine.head import INDEX, Head
 from engine.head.life import Life, LifeConfig
 from engine.types import FaceMesh
@@ -21,15 +22,15 @@ def talk(k: int) -> dict[str, float]:
     return {"jawOpen": 0.15 + 0.15 * np.sin(0.9 * k), "mouthPucker": 0.2 * (k % 17 > 8)}
 
 
-def lively(head, seed=1, seconds=20.0, face=lambda k: {}, config=None):
+def lively(head, seed=1, seconds=20.0, face=lambda k: {}, config=None, fps=FPS):
     """(weights (n, 52), angles (n, 3), vertices (n, v, 3) of every 40th vertex)."""
-    life = Life(head, head.neutral, seed, FPS, config)
+    life = Life(head, head.neutral, seed, fps, config)
     worlds = []
-    for k in range(round(seconds * FPS)):
+    for k in range(round(seconds * fps)):
         weights = np.zeros(len(INDEX), np.float32)
         for name, value in face(k).items():
             weights[INDEX[name]] = value
-        worlds += life.push(FaceMesh(k / FPS, head.pose(head.neutral, weights)))
+        worlds += life.push(FaceMesh(k / fps, head.pose(head.neutral, weights)))
     assert life.finish() == []
     return (
         np.array([w.motion.weights for w in worlds]),
@@ -109,3 +110,19 @@ def test_eyes_stay_on_the_camera_as_the_head_turns(head):
     weights, angles, _ = lively(head, 8, 30)
     yaw = weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]
     assert np.corrcoef(yaw, angles[:, 0])[0, 1] < -0.3
+
+
+@pytest.mark.parametrize("fps", [4, 10, 24, 60, 120])
+def test_the_head_moves_alike_at_any_frame_rate(head, fps):
+    def syllables(k):
+        return {"jawOpen": 0.15 + 0.15 * np.sin(25 * k / fps)}
+
+    angles = lively(head, 4, 10, syllables, fps=fps)[1]
+    assert np.abs(angles).max() < 0.25 and angles[:, 0].std() > 0.005
+    assert np.abs(np.diff(angles, axis=0)).max() * fps < 0.6  # radians a second
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_settings_out_of_range_are_refused(value):
+    with pytest.raises(ConfigError, match="life.sway"):
+        LifeConfig(sway=value)
