@@ -1,5 +1,6 @@
 """What a session measures of itself: how long each step takes, what is dropped and where."""
 
+import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -11,17 +12,20 @@ _KEPT = 900  # samples a name: half a minute at 30 a second
 
 
 class Stats:
-    """Durations and counts by name. Written from any thread: each call is one append."""
+    """Durations and counts by name. Any thread may call; `counts` is to be read or set."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self.counts: defaultdict[str, int] = defaultdict(int)
+        self._lock = threading.Lock()
 
     def add(self, name: str, seconds: float) -> None:
-        self._seconds[name].append(seconds)
+        with self._lock:
+            self._seconds[name].append(seconds)
 
     def count(self, name: str, n: int = 1) -> None:
-        self.counts[name] += n
+        with self._lock:
+            self.counts[name] += n
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -29,14 +33,11 @@ class Stats:
         yield
         self.add(name, time.perf_counter() - start)
 
-    def clear(self) -> None:
-        """Forgets what was measured so far, as after a warm-up."""
-        self._seconds.clear()
-        self.counts.clear()
-
     def milliseconds(self) -> dict[str, dict[str, float]]:
         """Median, 95th percentile and number of samples by name, in milliseconds."""
-        return {name: _summary(list(taken)) for name, taken in list(self._seconds.items()) if taken}
+        with self._lock:
+            seconds = {name: list(taken) for name, taken in self._seconds.items()}
+        return {name: _summary(taken) for name, taken in seconds.items()}
 
 
 def _summary(seconds: list[float]) -> dict[str, float]:
