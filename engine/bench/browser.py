@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from ..errors import DeliveryError
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -43,15 +45,18 @@ def why_not() -> str:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Any]:
-    """A running browser."""
-    from playwright.async_api import async_playwright
+    """A running browser; what goes wrong in it is told as one line."""
+    from playwright.async_api import Error, async_playwright
 
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    try:
+        async with async_playwright() as play:
+            browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+            try:
+                yield browser
+            finally:
+                await browser.close()
+    except Error as e:  # its text goes on with a log of many lines
+        raise DeliveryError(f"the browser failed: {e.message.partition(chr(10))[0]}") from e
 
 
 async def open_page(browser: Any, url: str, live: bool = True, **context: Any) -> Any:

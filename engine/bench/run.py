@@ -4,8 +4,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
@@ -18,6 +18,19 @@ from ..errors import DeliveryError
 from .figures import Figures
 
 SETTLE = 4.0  # seconds before anything is measured: caches fill, rates settle
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong with the session that is measured, as one line."""
+    try:
+        yield
+    except TimeoutError as e:
+        raise DeliveryError("the session gave no picture in time; try it with ./run live") from e
+    except (aiohttp.ClientError, ConnectionError) as e:
+        raise DeliveryError(f"the session does not answer: {e}; try it with ./run live") from e
+    except psutil.Error as e:
+        raise DeliveryError(f"the session ended while it was measured: {e}") from e
 
 
 class Live:
@@ -45,7 +58,8 @@ class Live:
     def cpu(self) -> list[float]:
         """Seconds of processor time so far: the engine's own process, then the renderer's."""
         times = [p.cpu_times() for p in self.family()]
-        return [t.user + t.system for t in times]
+        own, *others = [t.user + t.system for t in times]
+        return [own, sum(others)]
 
     def memory(self) -> float:
         """Megabytes that are its own, shared pages counted once."""
@@ -60,6 +74,11 @@ class Live:
             self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def http_session() -> aiohttp.ClientSession:
+    """Answers that are no success are errors."""
+    return aiohttp.ClientSession(raise_for_status=True)
 
 
 class Receiver:
@@ -91,7 +110,7 @@ class Receiver:
         self.peer.createDataChannel("likeness")
         await self.peer.setLocalDescription(await self.peer.createOffer())
         offer = {"sdp": self.peer.localDescription.sdp, "type": "offer"}
-        async with aiohttp.ClientSession() as http, http.post(f"{url}offer", json=offer) as said:
+        async with http_session() as http, http.post(f"{url}offer", json=offer) as said:
             answer = RTCSessionDescription(**await said.json())
         await self.peer.setRemoteDescription(answer)
 
@@ -104,18 +123,20 @@ class Receiver:
 async def watched(*options: str) -> AsyncIterator[tuple[Live, Receiver]]:
     """A running session with one viewer that has seen its first picture."""
     live, receiver = Live("--port", "0", *options), Receiver()
-    try:
-        await receiver.connect(await live.address())
-        await asyncio.wait_for(receiver.first.wait(), 30)
-        yield live, receiver
-    finally:
-        await receiver.close()
-        live.end()
+    with told():
+        try:
+            await receiver.connect(await live.address())
+            await asyncio.wait_for(receiver.first.wait(), 30)
+            yield live, receiver
+        finally:
+            await receiver.close()
+            live.end()
 
 
 async def stats_of(live: Live) -> dict[str, Any]:
-    async with aiohttp.ClientSession() as http, http.get(f"{live.url}stats") as said:
-        return dict(await said.json())
+    with told():
+        async with http_session() as http, http.get(f"{live.url}stats") as said:
+            return dict(await said.json())
 
 
 async def chain(seconds: float, *options: str) -> Figures:

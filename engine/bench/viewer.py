@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any
 
+from ..errors import DeliveryError
 from .browser import FIGURES, chromium, open_page, why_not
 from .run import SETTLE, Live, stats_of
 
@@ -30,6 +31,10 @@ async def watch_in_browser(seconds: float, *options: str) -> dict[str, float]:
             back = await _comes_back(live, page)
     finally:
         live.end()
+    if seen["latency_p50"] is None or seen["skew"] is None:
+        raise DeliveryError(
+            "the page measured nothing: no pictures or no sound reached the browser"
+        )
     return {
         "latency p50 ms": round(seen["latency_p50"]),
         "latency p95 ms": round(seen["latency_p95"]),
