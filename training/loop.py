@@ -45,13 +45,14 @@ class Run:
     seed: int
     device: torch.device
     until: float  # time.monotonic() at which to save and stop
+    most: float = float("inf")  # steps of a net after which to do the same
 
 
 StepLoss = Callable[[int, np.random.Generator], dict[str, Tensor]]  # 'total' is what is minimised
 
 
 class OutOfTime(Exception):
-    """The time limit came; the run is saved and can be resumed."""
+    """The limit came; the run is saved and can be resumed."""
 
 
 def tell(text: str) -> None:
@@ -80,7 +81,7 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
     meter = _Meter(SummaryWriter(str(run.folder / "board" / name)), schedule.log_every)
     bar = tqdm(range(begin, schedule.steps), name, schedule.steps, initial=begin, mininterval=2)
     for step in bar:
-        if time.monotonic() > run.until:
+        if time.monotonic() > run.until or step - begin >= run.most:
             _save(file, net, optimiser, step)
             raise OutOfTime
         torch.manual_seed(run.seed * 1_000_003 + step)

@@ -13,7 +13,7 @@ from training.meshtalk import evaluate
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, evaluate.Figures]:
+def found(synthesisers: None) -> dict[str, evaluate.Figures]:
     torch.set_num_threads(1)
     figures = evaluate.evaluate(MODELS / "meshtalk", 2)
     print(evaluate.table(figures))

@@ -89,7 +89,7 @@ def test_blinks_come_at_the_asked_rate() -> None:
 
 @pytest.mark.parametrize("name", ["train", "test", "voices"])
 @pytest.mark.parametrize("number", [2, 3])  # flite, espeak-ng
-def test_a_clip_is_a_function_of_its_number(name: str, number: int) -> None:
+def test_a_clip_is_a_function_of_its_number(synthesisers: None, name: str, number: int) -> None:
     one, again = (clip(part(name), number, 5, 0) for _ in range(2))
     assert one.text == again.text and np.array_equal(one.identity, again.identity)
     if one.voice.startswith("flite"):

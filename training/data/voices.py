@@ -1,7 +1,7 @@
 """Synthetic speakers with known phones: flite (as a program) and espeak-ng (through its C API).
 
 Both say when each phone begins and ends, which no recording does. Some voices are held out for
-good: nothing may be trained on them (issue, Part A item 4).
+good: nothing may be trained on them.
 """
 
 import ctypes

@@ -131,8 +131,8 @@ def about(
         "architecture": "MeshTalk (ICCV 2021), causal: see training/meshtalk",
         "licence": "Apache-2.0",
         "data": [
-            "sentences of this project spoken by flite (awb, kal, slt) and espeak-ng; motion by"
-            " the generator in training/data; no recording of a person"
+            "sentences of this project spoken by flite (awb, kal, kal16, slt) and espeak-ng;"
+            " motion by the generator in training/data; no recording of a person"
         ],
         "bad_at": [
             "motion is a rule's, not a person's: no smiles from the voice, no laughter",
