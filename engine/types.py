@@ -80,13 +80,3 @@ class Picture:
 
     t: float
     pixels: Bytes  # (h, w, 3) RGB or (h, w, 4) RGBA
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Something a viewer, a key or a message asks of the session."""
-
-    t: float
-    source: str
-    name: str
-    args: dict[str, str] = field(default_factory=dict)

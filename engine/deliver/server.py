@@ -14,7 +14,7 @@ from ..channel import Channel
 from ..clock import Clock
 from ..errors import ConfigError, DeliveryError
 from ..stats import Stats
-from ..types import AudioChunk, Command, Picture
+from ..types import AudioChunk, Picture
 from . import tls
 from .fanout import Fanout
 from .guard import Guard, is_loopback, link_token, refuse
@@ -22,6 +22,7 @@ from .webrtc import Viewer
 
 _PAGE = Path(__file__).parent / "viewer"
 _BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,000
+_LEAST_BITS = 100_000  # bit/s: below it nothing can be recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class DeliverConfig:
     names: tuple[str, ...] = ()  # further host names by which browsers may call this server
     viewers: int = 8  # at most, at one time
     bits: int = 2_500_000  # bit/s of picture: sharp at 512 x 512 and 30 a second
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"deliver.port is {self.port}: choose one from 0 to 65535")
+        if self.viewers < 1:
+            raise ConfigError(f"deliver.viewers is {self.viewers}: at least 1 is needed")
+        if self.bits < _LEAST_BITS:
+            raise ConfigError(f"deliver.bits is {self.bits}: give {_LEAST_BITS} bit/s or more")
 
 
 class Server:
@@ -61,7 +70,6 @@ class Server:
         self._config, self._clock = config, clock
         self._stats, self._info = stats, info
         self._fanout = Fanout(clock, delay, stats, config.bits)
-        self._commands: Channel[Command] | None = None
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
         self._taken: dict[str, Any] = {}
@@ -93,14 +101,8 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def run(
-        self,
-        pictures: Channel[Picture],
-        sound: Channel[AudioChunk],
-        commands: Channel[Command] | None = None,
-    ) -> None:
+    async def run(self, pictures: Channel[Picture], sound: Channel[AudioChunk]) -> None:
         """Sends to whoever watches, until both channels are closed and all of it was sent."""
-        self._commands = commands
         await self._fanout.run(pictures, sound)
 
     async def _leave(self, reason: str) -> None:
@@ -158,25 +160,33 @@ class Server:
         }
 
     async def _offer(self, request: web.Request) -> web.Response:
-        if len(self.viewers) >= self._config.viewers:
-            return refuse(503, f"all {self._config.viewers} places are taken: try again later")
+        if self._is_full():  # told before the body is read, so that nobody sends it in vain
+            return self._full()
         try:
-            offer = json.loads(await request.text())
+            offer = json.loads((await request.read()).decode())
         except (ValueError, RecursionError):
             return refuse(400, "the body is not JSON")
         if not isinstance(offer, dict) or offer.get("type") != "offer":
             return refuse(400, 'send {"sdp": ..., "type": "offer"}')
-        viewer = Viewer(
-            f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state, self._command
-        )
+        if self._is_full():  # the body may have taken long; from here to the place no await
+            return self._full()
+        viewer = Viewer(f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state)
         self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
         try:
             sdp = await viewer.answer(str(offer.get("sdp", "")))
         except ValueError as e:
-            await viewer.close("")
-            self.viewers.pop(viewer, None)
+            try:
+                await viewer.close("")
+            finally:
+                self.viewers.pop(viewer, None)
             return refuse(400, str(e)[:200])
         return web.json_response({"sdp": sdp, "type": "answer"})
+
+    def _is_full(self) -> bool:
+        return len(self.viewers) >= self._config.viewers
+
+    def _full(self) -> web.Response:
+        return refuse(503, f"all {self._config.viewers} places are taken: try again later")
 
     async def _attend(self, viewer: Viewer) -> None:
         try:
@@ -201,10 +211,6 @@ class Server:
                 "milliseconds": self._stats.milliseconds(),
             }
         return self._taken
-
-    async def _command(self, source: str, name: str, args: dict[str, str]) -> None:
-        if self._commands is not None:
-            await self._commands.put(Command(self._clock.now(), source, name, args))
 
 
 def is_same_machine(request: web.Request) -> bool:

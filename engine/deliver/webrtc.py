@@ -1,7 +1,7 @@
 """One viewer: a peer connection with the session's two streams and a channel for words.
 
 The data channel is made by the page. It carries JSON both ways:
-page -> server   {"ping": ms}  {"report": {name: number}}  {"command": name, "args": {...}}
+page -> server   {"ping": ms}  {"report": {name: number}}
                  {"ready": true} once it shows pictures: then sound begins
 server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
 `t` is session time, so that the page can tell its own clock's distance from the session's.
@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InvalidStateError
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtp import (
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
@@ -32,6 +32,7 @@ from aiortc.rtp import (
     RtcpPsfbPacket,
     RtcpRrPacket,
 )
+from aiortc.sdp import SessionDescription
 
 from ..clock import Clock
 from .fanout import Fanout, Outlet
@@ -43,6 +44,12 @@ _RELEASE = 3.0  # seconds after which sound begins for a viewer that does not sa
 _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
 _TEXT = 8192  # characters in the longest message taken from a page
+# What aiortc's parser and negotiation raise where a text is no offer: it checks by failing.
+_MALFORMED = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(AssertionError, StopIteration),
+    *(InternalError, InvalidAccessError, InvalidStateError, OperationError),
+)
 log = logging.getLogger("likeness.deliver")
 
 
@@ -55,13 +62,13 @@ class Viewer:
         fanout: Fanout,
         clock: Clock,
         state: Callable[["Viewer"], dict[str, Any]],
-        command: Callable[[str, str, dict[str, str]], Awaitable[None]],
     ) -> None:
         self.name, self.since = name, clock.now()
         self.closed, self._joined = asyncio.Event(), asyncio.Event()
         self.report: dict[str, float] = {}  # what the page says that it measured
         self.outlets = {kind: Outlet(kind) for kind in ("audio", "video")}
-        self._fanout, self._clock, self._state, self._command = fanout, clock, state, command
+        self._fanout, self._clock, self._state = fanout, clock, state
+        self._ending = False
         self._channel: RTCDataChannel | None = None
         self._heard: float | None = None  # when the page said something last
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -85,13 +92,13 @@ class Viewer:
 
     async def answer(self, sdp: str) -> str:
         """The SDP that answers an offer; ValueError where that is no offer for our streams."""
+        sdp = without_hidden_names(sdp)
         try:
-            await self._peer.setRemoteDescription(
-                RTCSessionDescription(without_hidden_names(sdp), "offer")
-            )
+            check_keys(sdp)
+            await self._peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except (ValueError, InvalidStateError, IndexError, KeyError, AttributeError) as e:
-            raise ValueError(f"not an offer that can be answered: {e}") from e
+        except _MALFORMED as e:
+            raise ValueError(f"not an offer that can be answered: {e or type(e).__name__}") from e
         self._fanout.outlets.update(self.outlets.values())
         return str(self._peer.localDescription.sdp)
 
@@ -101,7 +108,7 @@ class Viewer:
             await asyncio.wait_for(self._joined.wait(), _CONNECT)
             asyncio.get_running_loop().call_later(_RELEASE, self._release)
             while not (self.closed.is_set() or self._is_silent()):
-                self._say({"state": self._state(self) | self._ties()})
+                self._say_state()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.closed.wait(), _STATE)
         except TimeoutError:
@@ -122,6 +129,9 @@ class Viewer:
 
     async def close(self, reason: str) -> None:
         """Ends the connection; the page is told `reason`."""
+        if self._ending:
+            return  # aiortc's close, if it failed, would be awaited for ever the second time
+        self._ending = True
         if reason:
             self._say({"bye": reason})
             await asyncio.sleep(0.05)
@@ -129,7 +139,8 @@ class Viewer:
         self._joined.set()
         self._fanout.outlets.difference_update(self.outlets.values())
         self._fanout.rate.forget(self.name)
-        await self._peer.close()
+        with suppress(*_MALFORMED):  # a peer that was built by half cannot be closed whole
+            await self._peer.close()
 
     def describe(self) -> dict[str, Any]:
         """For /stats: how this viewer does, by the server's count and by its own."""
@@ -144,15 +155,17 @@ class Viewer:
     def _on_connection(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
             self.closed.set()
-            self._joined.set()
+        if self._peer.connectionState in ("connected", "failed", "closed"):
+            self._joined.set()  # also without a data channel: a program may want none
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         self._channel = channel
         self._joined.set()
         channel.on("message", self._on_message)
         channel.on("close", self.closed.set)
+        self._say_state()
 
-    async def _on_message(self, text: str | bytes) -> None:
+    def _on_message(self, text: str | bytes) -> None:
         message = _parsed(text)
         self._heard = self._clock.now()
         if _is_number(ping := message.get("ping")):
@@ -164,10 +177,9 @@ class Viewer:
                 k: float(v) for k, v in list(report.items())[:32]
                 if _REPORT.fullmatch(k) and _is_number(v)
             }  # fmt: skip
-        if isinstance(name := message.get("command"), str):
-            args = message.get("args")
-            pairs = list(args.items())[:16] if isinstance(args, dict) else []
-            await self._command(self.name, name[:64], {k: str(v)[:256] for k, v in pairs})
+
+    def _say_state(self) -> None:
+        self._say({"state": self._state(self) | self._ties()})
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._channel is not None and self._channel.readyState == "open":
@@ -188,6 +200,18 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
 def _is_number(value: Any) -> bool:
     """Whether it is one that JSON can carry back: Python's parser also takes NaN and 10**400."""
     return isinstance(value, int | float) and -1e15 < value < 1e15
+
+
+def check_keys(sdp: str) -> None:
+    """ValueError where a stream lacks what secures it; aiortc would notice after its answer."""
+    streams = SessionDescription.parse(sdp).media
+    if not streams:
+        raise ValueError("it has no streams")
+    for stream in streams:
+        if stream.dtls is None or not stream.dtls.fingerprints:
+            raise ValueError("a stream has no fingerprint")
+        if stream.ice is None or not (stream.ice.usernameFragment and stream.ice.password):
+            raise ValueError("a stream has no ice-ufrag or ice-pwd")
 
 
 def without_hidden_names(sdp: str) -> str:

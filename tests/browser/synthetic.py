@@ -54,7 +54,6 @@ class Session:
     def __init__(self, config=None, alpha=False, info=None, late=0.08):
         self.clock, self.stats = Clock(), Stats()
         self.pictures, self.sound = Channel("pictures", 4), Channel("sound", 64)
-        self.commands = Channel("commands", 16)
         self.alpha, self.late = alpha, late  # late: how long the pretended engine takes
         about = {"avatar": "synthetic", "source": "beeps", "provider": "cpu", "microphone": False}
         about |= info or {}
@@ -66,7 +65,7 @@ class Session:
         await self.server.__aenter__()
         # two seconds repeat: drawing them takes more time than sending them
         loop = [await asyncio.to_thread(picture, k, self.alpha) for k in range(2 * FPS)]
-        serving = self.server.run(self.pictures, self.sound, self.commands)
+        serving = self.server.run(self.pictures, self.sound)
         self._tasks = [asyncio.ensure_future(c) for c in (self._draw(loop), self._speak(), serving)]
         return self
 
