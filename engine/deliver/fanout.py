@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from aiortc import MediaStreamTrack
@@ -92,14 +92,17 @@ class Outlet(MediaStreamTrack):
 class Fanout:
     """The two streams of a session, from raw values to every viewer's outlets."""
 
-    def __init__(self, clock: Clock, delay: float, stats: Stats, bits: int) -> None:
+    def __init__(
+        self, clock: Clock, delay: float, stats: Stats, bits: int, pool: Executor | None = None
+    ) -> None:
+        """`pool` runs the encoders; two threads where none is given."""
         self.outlets: set[Outlet] = set()
         self.matte = False  # whether pictures go out as colour above alpha
         self._clock, self._stats, self.patience = clock, stats, Patience(delay)
         self.rate = Rate(bits)
         self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
         self._key_wanted, self._key_at = True, -_KEY_PAUSE
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="encode")
+        self._pool = pool or ThreadPoolExecutor(2, thread_name_prefix="encode")
 
     def request_key(self) -> None:
         """The next picture will be one that a viewer can begin with."""

@@ -16,11 +16,12 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DeliveryError
 from .tls import write_private
 
 OPEN = ("/", "/healthz", "/viewer/", "/login")  # what needs no token: nothing in it is private
 _COOKIE = "likeness"
+_SHORTEST = 16  # characters of a token
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; "
@@ -49,18 +50,29 @@ def is_loopback(host: str) -> bool:
 def link_token(folder: Path) -> str:
     """The token of the printed link: LIKENESS_TOKEN, or one kept for this user between runs."""
     if given := os.environ.get("LIKENESS_TOKEN", ""):
-        if len(given) < 16:
-            raise ConfigError("LIKENESS_TOKEN is too short to keep anyone out: use 16 characters")
+        if len(given) < _SHORTEST:
+            raise ConfigError(
+                f"LIKENESS_TOKEN is too short to keep anyone out: use {_SHORTEST} characters"
+            )
         return given
     file = folder / "token"
-    if not file.is_file():
-        write_private(file, secrets.token_urlsafe(24).encode())
-    return file.read_text().strip()
+    try:
+        token = file.read_text("ascii").strip() if file.is_file() else ""
+        if len(token) < _SHORTEST:  # none yet, or a file that was cut: "" would let all in
+            token = secrets.token_urlsafe(24)
+            write_private(file, token.encode())
+    except (OSError, UnicodeError) as e:
+        raise DeliveryError(f"cannot use {file} ({e}): delete it, or set LIKENESS_TOKEN") from e
+    return token
 
 
 def same(one: str, other: str) -> bool:
     """Equality in a time that does not tell how much was right."""
-    return hmac.compare_digest(one.encode(), other.encode())
+
+    def raw(text: str) -> bytes:  # headers may hold bytes that are no text
+        return text.encode(errors="surrogateescape")
+
+    return hmac.compare_digest(raw(one), raw(other))
 
 
 class Guard:

@@ -24,16 +24,30 @@ def context(tls: tuple[str, ...], host: str) -> ssl.SSLContext | None:
     if not tls:
         return None
     if tls == ("auto",):
-        cert, key = self_signed(state_folder(), names_of(host))
-    elif len(tls) == 2:
-        cert, key = Path(tls[0]), Path(tls[1])
-    else:
+        return _own_context(state_folder(), names_of(host))
+    if len(tls) != 2:
         raise ConfigError("--tls takes the word auto, or two files: CERT KEY")
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    cert, key = Path(tls[0]), Path(tls[1])
     try:
-        made.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as e:
+        return _loaded(cert, key)
+    except OSError as e:  # which SSLError is too
         raise DeliveryError(f"--tls: {cert} and {key} are no certificate and its key: {e}") from e
+
+
+def _own_context(folder: Path, names: list[str]) -> ssl.SSLContext:
+    try:
+        try:
+            return _loaded(*self_signed(folder, names))
+        except ssl.SSLError:  # the two are no pair: one was lost or altered
+            (folder / "cert.pem").unlink()
+            return _loaded(*self_signed(folder, names))
+    except OSError as e:
+        raise DeliveryError(f"cannot keep a certificate in {folder}: {e}") from e
+
+
+def _loaded(cert: Path, key: Path) -> ssl.SSLContext:
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(cert, key)
     return made
 
 
@@ -65,7 +79,8 @@ def names_of(host: str) -> list[str]:
         found = [a.address.split("%")[0] for each in psutil.net_if_addrs().values() for a in each
                  if a.family in (socket.AF_INET, socket.AF_INET6)]  # fmt: skip
         own = [socket.gethostname(), f"{socket.gethostname()}.local", *found]
-    return sorted({"localhost", "127.0.0.1", "::1", *own})
+    # A certificate holds ASCII alone, and browsers ask by no other name.
+    return sorted({"localhost", "127.0.0.1", "::1", *(n for n in own if n.isascii())})
 
 
 def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path]:
@@ -83,9 +98,9 @@ def self_signed(folder: Path, names: list[str]) -> tuple[Path, Path]:
 def _serves(file: Path, names: list[str]) -> bool:
     try:
         cert = x509.load_pem_x509_certificate(file.read_bytes())
-    except ValueError:
+        alt = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
         return False
-    alt = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     has = {str(general.value) for general in alt}
     lasts = cert.not_valid_after_utc - dt.datetime.now(dt.UTC) > dt.timedelta(days=_RENEW)
     return lasts and set(names) <= has

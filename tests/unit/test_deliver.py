@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from concurrent.futures import Executor, Future
 
 import av
 import cv2
@@ -27,7 +28,7 @@ from engine.deliver.encode import (
     as_i420,
 )
 from engine.deliver.fanout import _SOUND_LEAD, Fanout, Outlet
-from engine.deliver.guard import is_loopback, link_token
+from engine.deliver.guard import is_loopback, link_token, same
 from engine.deliver.patience import Patience
 from engine.deliver.rate import Rate
 from engine.deliver.webrtc import _is_number, _parsed, without_hidden_names
@@ -182,9 +183,18 @@ async def test_a_stopped_outlet_ends_its_sender():
         await waiting
 
 
+class Inline(Executor):
+    """Works at once, in the caller's thread: nothing depends on how busy the machine is."""
+
+    def submit(self, work, /, *args, **kwargs):
+        done = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+
 async def test_both_streams_leave_at_their_time_plus_the_delay():
     clock, delay = ManualClock(), 0.5
-    fanout = Fanout(clock, delay, Stats(), 500_000)
+    fanout = Fanout(clock, delay, Stats(), 500_000, Inline())
     outlets = [(await opened(kind)) for kind in ("video", "audio")]
     fanout.outlets.update(outlet for outlet, _ in outlets)
     pictures, sound = Channel("pictures", 4), Channel("sound", 4)
@@ -193,7 +203,8 @@ async def test_both_streams_leave_at_their_time_plus_the_delay():
     running = asyncio.ensure_future(fanout.run(pictures, sound))
     left = {}
     for k in range(100):
-        await asyncio.to_thread(lambda: None)  # lets the encoders' threads answer
+        for _ in range(10):
+            await asyncio.sleep(0)  # the tasks between a picture and its outlet
         await clock.advance(0.01)
         for (_, waiting), kind in zip(outlets, ("video", "audio"), strict=True):
             if waiting.done():
@@ -282,6 +293,19 @@ def test_beyond_loopback_tls_is_asked_for():
         serve(host="0.0.0.0")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("port", 65_536), ("port", -1), ("viewers", 0), ("bits", 99_999)]
+)
+def test_values_out_of_range_are_told_in_one_line(key, value):
+    with pytest.raises(ConfigError, match=f"deliver.{key} is {value}") as told:
+        DeliverConfig(**{key: value})
+    assert "\n" not in str(told.value)
+
+
+def test_bytes_that_are_no_text_are_compared_too():
+    assert same("\udcff", "\udcff") and not same("\udcff", "x")
+
+
 def test_the_token_is_kept_private_and_stays_the_same(tmp_path, monkeypatch):
     monkeypatch.delenv("LIKENESS_TOKEN", raising=False)
     token = link_token(tmp_path)
@@ -292,6 +316,43 @@ def test_the_token_is_kept_private_and_stays_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("LIKENESS_TOKEN", "short")
     with pytest.raises(ConfigError, match="too short"):
         link_token(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"cut", b"\n"])
+def test_a_token_that_would_let_anyone_in_is_made_again(tmp_path, monkeypatch, content):
+    monkeypatch.delenv("LIKENESS_TOKEN", raising=False)
+    (tmp_path / "token").write_bytes(content)
+    assert len(link_token(tmp_path)) >= 32
+
+
+def test_a_state_folder_that_cannot_be_used_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("LIKENESS_TOKEN", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "likeness" / "key.new").mkdir(parents=True)  # also root cannot write this file
+    (tmp_path / "likeness" / "token").write_bytes(b"\xff" * 40)
+    for attempt in (
+        lambda: link_token(tmp_path / "likeness"),
+        lambda: link_token(tmp_path / "nowhere"),
+        lambda: tls.context(("auto",), "127.0.0.1"),
+    ):
+        with pytest.raises(DeliveryError) as told:
+            attempt()
+        assert "\n" not in str(told.value)
+
+
+def test_a_certificate_and_key_that_are_no_pair_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    tls.context(("auto",), "127.0.0.1")
+    other = tls.self_signed(tmp_path, ["localhost"])[1]
+    (tmp_path / "likeness" / "key.pem").write_bytes(other.read_bytes())
+    assert tls.context(("auto",), "127.0.0.1")
+    (tmp_path / "likeness" / "key.pem").write_bytes(b"nothing")
+    assert tls.context(("auto",), "127.0.0.1")
+
+
+def test_names_that_no_certificate_can_hold_are_left_out(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "b\u00fcro")
+    assert all(name.isascii() for name in tls.names_of("0.0.0.0"))
 
 
 def test_a_certificate_is_made_once_and_again_for_a_new_name(tmp_path):
