@@ -25,6 +25,13 @@ class Failure extends Error {
   }
 }
 
+/** Whatever else the browser throws, in the midst of a restart say, is one more lost connection. */
+function asFailure(error) {
+  if (error instanceof Failure) return error;
+  console.error(error);
+  return new Failure("lost");
+}
+
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Link {
@@ -41,8 +48,7 @@ export class Link {
     this.told.state("connecting");
     for (let failures = 0; ; failures++) {
       const began = performance.now();
-      const failure = await this.watch().catch((e) => e);
-      if (!(failure instanceof Failure)) throw failure;
+      const failure = await this.watch().catch(asFailure);
       if (performance.now() - began > 5000) failures = 0;
       await this.countDown(failure, WAITS[Math.min(failures, WAITS.length - 1)]);
     }
@@ -96,7 +102,13 @@ export class Link {
       };
       channel.onmessage = (event) => {
         heard = performance.now();
-        const message = JSON.parse(event.data);
+        let message;
+        try {
+          message = JSON.parse(event.data);
+        } catch (error) {
+          console.error(error);
+          return end("lost");
+        }
         if (message.bye !== undefined) end("ended", message.bye);
         else this.told.message(message);
       };
