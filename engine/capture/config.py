@@ -1,7 +1,12 @@
 """The [capture] section."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..errors import ConfigError
+
+_LONGEST_PAUSE = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +17,9 @@ class CaptureConfig:
     audio: Path | None = None  # a file of sound instead of a microphone
     loop: bool = True  # while serving, the file begins again at its end
     pause: float = 1.0  # seconds of silence between its rounds
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.pause) and 0 <= self.pause <= _LONGEST_PAUSE):
+            raise ConfigError(
+                f"capture.pause is {self.pause}: give seconds from 0 to {_LONGEST_PAUSE:.0f}"
+            )

@@ -49,8 +49,11 @@ def portaudio() -> Any:
 def refresh() -> None:
     """Makes PortAudio look again: it lists devices once, when it starts. Ends all streams."""
     sd = portaudio()
-    sd._terminate()
-    sd._initialize()
+    try:
+        sd._terminate()
+        sd._initialize()
+    except sd.PortAudioError as e:
+        raise DeviceError(f"PortAudio does not start again: {e.args[0]}") from e
 
 
 def list_devices() -> list[Device]:

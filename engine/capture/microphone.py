@@ -35,11 +35,12 @@ class Microphone:
         self.describe = f"the microphone '{device.name}', {device.rate} Hz"
         self._clock, self._stats = clock, stats
         self._size = block_size(self.rate)
-        self._end = 0.0  # session time up to which sound was sent
+        self._anchor = 0.0  # session time up to which something was heard
+        self._silent = 0  # blocks of silence sent since
 
     async def run(self, sink: Channel[AudioChunk]) -> None:
         """Never ends by itself. DeviceError where the device cannot be opened the first time."""
-        self._end = self._clock.now()
+        self._anchor = self._clock.now()
         stream = await self._attempt(sink, None)
         if isinstance(stream, DeviceError):
             raise stream
@@ -105,10 +106,17 @@ class Microphone:
 
     async def _send_silence(self, sink: Channel[AudioChunk]) -> None:
         """One block, when it is due."""
-        await self._clock.sleep_until(self._end + self._size / self.rate)
-        await self._send(sink, self._end, silence(self._size))
+        t = self._end
+        self._silent += 1
+        await self._clock.sleep_until(self._end)
+        await sink.put(AudioChunk(t, silence(self._size), self.rate))
+
+    @property
+    def _end(self) -> float:
+        """Session time up to which sound was sent: counted, since sums of blocks would drift."""
+        return self._anchor + self._silent * self._size / self.rate
 
     async def _send(self, sink: Channel[AudioChunk], t: float, samples: Floats) -> None:
         chunk = AudioChunk(t, samples, self.rate)
-        self._end = chunk.end
+        self._anchor, self._silent = chunk.end, 0
         await sink.put(chunk)

@@ -45,8 +45,12 @@ class Stream:
                 callback=self._callback,
                 finished_callback=lambda: self._tell(None),
             )
+        except sd.PortAudioError as e:
+            raise DeviceError(f"cannot listen to '{device.name}': {e.args[0]}") from e
+        try:
             self._stream.start()
         except sd.PortAudioError as e:
+            self.close()
             raise DeviceError(f"cannot listen to '{device.name}': {e.args[0]}") from e
 
     async def next_block(self) -> Block | None:

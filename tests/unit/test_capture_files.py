@@ -199,3 +199,10 @@ def test_finding_a_device() -> None:
     with pytest.raises(DeviceError, match="nor any other; give a file"):
         find("piano", [])
     assert str(devices[0]).startswith("*   0") and "48000 Hz" in str(devices[0])
+
+
+@pytest.mark.parametrize("pause", [-0.1, 3601.0, float("nan"), float("inf")])
+def test_a_pause_out_of_range_is_told_in_one_line(pause):
+    with pytest.raises(ConfigError, match="capture.pause is") as told:
+        CaptureConfig(pause=pause)
+    assert "\n" not in str(told.value)
