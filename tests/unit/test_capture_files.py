@@ -10,7 +10,7 @@ import soundfile
 
 from engine.capture import AudioFile, CaptureConfig, open_source, read_sound
 from engine.capture.choose import SAMPLE
-from engine.capture.devices import Device, find
+from engine.capture.devices import Device, find, portaudio, refresh
 from engine.capture.file import FileSource
 from engine.channel import Channel
 from engine.clock import Clock, ManualClock
@@ -206,3 +206,17 @@ def test_a_pause_out_of_range_is_told_in_one_line(pause):
     with pytest.raises(ConfigError, match="capture.pause is") as told:
         CaptureConfig(pause=pause)
     assert "\n" not in str(told.value)
+
+
+def test_portaudio_that_does_not_start_again_is_told(monkeypatch):
+    try:
+        sd = portaudio()
+    except DeviceError as e:
+        pytest.skip(str(e))
+
+    def fail():
+        raise sd.PortAudioError("no host")
+
+    monkeypatch.setattr(sd, "_terminate", fail)
+    with pytest.raises(DeviceError, match="does not start again: no host"):
+        refresh()
