@@ -22,26 +22,61 @@ from .session import LiveConfig, Voice
 
 # flag, the key it sets, and what argparse should know of it
 FLAGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("--scene", "render.scene", {"help": "a scene's name, or the path of your own scene file"}),
+    (
+        "--scene",
+        "render.scene",
+        {"metavar": "SCENE", "help": "a scene's name, or the path of your own scene file"},
+    ),
     (
         "--avatar",
         "render.avatar",
-        {"help": "a built-in person's name, or the path of your own TOML"},
+        {
+            "metavar": "NAME",
+            "help": "amara, idris, ines, kenji, nora or tomas; or the path of your own TOML",
+        },
     ),
-    ("--seed", "seed", {"type": int, "help": "blinks, gaze and brows follow it; lips do not"}),
-    ("--seconds", "seconds", {"type": float, "help": "end after so many seconds"}),
-    ("--fps", "render.fps", {"type": int, "help": "pictures a second (30)"}),
-    ("--provider", "provider", {"help": "auto, cpu or cuda: where the nets run"}),
-    ("--device", "capture.device", {"help": "a microphone, by number or part of its name"}),
-    ("--audio", "capture.audio", {"help": "a file with sound, in place of a microphone"}),
-    ("--size", "render.size", {"help": "width x height of the picture (512x512)"}),
-    ("--quality", "render.quality", {"help": "low, medium or high"}),
-    ("--background", "render.background", {"help": "a colour such as #203040, or transparent"}),
-    ("--host", "deliver.host", {"help": "address to listen on; beyond loopback needs --tls"}),
+    (
+        "--seed",
+        "seed",
+        {"metavar": "N", "type": int, "help": "blinks, gaze and brows follow it; lips do not"},
+    ),
+    ("--seconds", "seconds", {"metavar": "S", "type": float, "help": "end after so many seconds"}),
+    ("--fps", "render.fps", {"metavar": "N", "type": int, "help": "pictures a second (30)"}),
+    (
+        "--provider",
+        "provider",
+        {"metavar": "WHERE", "help": "auto, cpu or cuda: where the nets run"},
+    ),
+    (
+        "--device",
+        "capture.device",
+        {"metavar": "MICROPHONE", "help": "a microphone, by number or part of its name"},
+    ),
+    (
+        "--audio",
+        "capture.audio",
+        {"metavar": "FILE", "help": "a file with sound, in place of a microphone"},
+    ),
+    (
+        "--size",
+        "render.size",
+        {"metavar": "WxH", "help": "width x height of the picture (512x512)"},
+    ),
+    ("--quality", "render.quality", {"metavar": "LEVEL", "help": "low, medium or high"}),
+    (
+        "--background",
+        "render.background",
+        {"metavar": "COLOUR", "help": "a colour such as #203040, or transparent"},
+    ),
+    (
+        "--host",
+        "deliver.host",
+        {"metavar": "ADDRESS", "help": "address to listen on; beyond loopback needs --tls"},
+    ),
     (
         "--port",
         "deliver.port",
-        {"type": int, "help": "port of the page (8080); 0 picks a free one"},
+        {"metavar": "N", "type": int, "help": "port of the page (8080); 0 picks a free one"},
     ),
     (
         "--tls",
@@ -52,9 +87,21 @@ FLAGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
             "help": "auto makes a certificate; or give yours",
         },
     ),
-    ("--record", "files.record", {"help": "write an .mp4 with picture and sound"}),
-    ("--motion", "files.motion", {"help": "write a .csv of ARKit-52 weights and head angles"}),
-    ("--mesh", "files.mesh", {"help": "write an .npz of vertices and landmarks"}),
+    (
+        "--record",
+        "files.record",
+        {"metavar": "FILE", "help": "write an .mp4 with picture and sound"},
+    ),
+    (
+        "--motion",
+        "files.motion",
+        {"metavar": "FILE", "help": "write a .csv of ARKit-52 weights and head angles"},
+    ),
+    (
+        "--mesh",
+        "files.mesh",
+        {"metavar": "FILE", "help": "write an .npz of vertices and landmarks"},
+    ),
 )
 
 

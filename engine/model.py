@@ -90,7 +90,7 @@ def open_session(
         wanted.insert(0, PROVIDERS["cuda"])
     if provider == "cuda" and PROVIDERS["cuda"] not in offered:
         raise DeviceError(
-            "no CUDA here: install the extra 'gpu' instead of 'cpu', or use --provider cpu"
+            "no CUDA here: start with LIKENESS_EXTRA=gpu ./run live, or use --provider cpu"
         )
     session = ort.InferenceSession(file, options, providers=wanted)
     used = "cuda" if PROVIDERS["cuda"] in session.get_providers() else "cpu"

@@ -179,6 +179,9 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
             connect(flow, config, parts, source, to16, server, stop)
+    for file in filter(None, as_dict(config.files).values()):
+        if file.exists():  # it does not where nothing came
+            voice.say(f"wrote {file}")
     return stats
 
 

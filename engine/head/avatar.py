@@ -101,6 +101,7 @@ def load_appearance(name_or_path: str, head: Head) -> Appearance:
 def _find(name: str) -> Path:
     if name.endswith(".toml"):
         return Path(name)
+    name = name.lower()
     if name not in avatar_names():
         known = ", ".join(avatar_names())
         raise ConfigError(f"there is no avatar '{name}'; there are: {known}, or the path of a TOML")

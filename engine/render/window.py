@@ -51,5 +51,6 @@ def _glfw() -> Any:
         return importlib.import_module("glfw")
     except ImportError as e:
         raise DeviceError(
-            "a window needs the package glfw: pip install glfw, or leave out --window"
+            "a window needs the package glfw: .venv/bin/python -m pip install glfw, "
+            "or leave out --window"
         ) from e

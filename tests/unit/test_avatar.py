@@ -1,5 +1,7 @@
 """Avatars from TOML."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,10 @@ def test_mistakes_are_named(head, tmp_path, text, message):
 def test_an_unknown_avatar_names_those_that_exist(head):
     with pytest.raises(ConfigError, match=r"no avatar 'zork'; there are: .*nora"):
         load_appearance("zork", head)
+
+
+def test_the_example_of_the_guide_loads(head, tmp_path):
+    guide = (Path(__file__).parents[2] / "docs/avatar.md").read_text()
+    file = tmp_path / "kim.toml"
+    file.write_text(guide.split("```toml")[1].split("```")[0])
+    assert load_appearance(str(file), head).name == "Kim"
