@@ -9,7 +9,7 @@ import traceback
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 if __name__ == "__main__":  # Ctrl-C during the imports below, which take a second, just ends it
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -18,90 +18,40 @@ from . import config as configuration
 from . import session
 from .capture import list_devices
 from .errors import EngineError
+from .head.avatar import avatar_names
 from .session import LiveConfig, Voice
 
-# flag, the key it sets, and what argparse should know of it
-FLAGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    (
-        "--scene",
-        "render.scene",
-        {"metavar": "SCENE", "help": "a scene's name, or the path of your own scene file"},
+
+class Flag(NamedTuple):
+    """An option that sets one key of the configuration."""
+
+    name: str
+    key: str
+    value: str | tuple[str, ...]  # what --help calls it; a tuple where it may take several
+    help: str
+    kind: type = str
+
+
+FLAGS = (
+    Flag("--scene", "render.scene", "SCENE", "a scene's name, or the path of your own scene file"),
+    Flag(
+        "--avatar", "render.avatar", "NAME", f"{', '.join(avatar_names())}; or a TOML of your own"
     ),
-    (
-        "--avatar",
-        "render.avatar",
-        {
-            "metavar": "NAME",
-            "help": "amara, idris, ines, kenji, nora or tomas; or the path of your own TOML",
-        },
-    ),
-    (
-        "--seed",
-        "seed",
-        {"metavar": "N", "type": int, "help": "blinks, gaze and brows follow it; lips do not"},
-    ),
-    ("--seconds", "seconds", {"metavar": "S", "type": float, "help": "end after so many seconds"}),
-    ("--fps", "render.fps", {"metavar": "N", "type": int, "help": "pictures a second (30)"}),
-    (
-        "--provider",
-        "provider",
-        {"metavar": "WHERE", "help": "auto, cpu or cuda: where the nets run"},
-    ),
-    (
-        "--device",
-        "capture.device",
-        {"metavar": "MICROPHONE", "help": "a microphone, by number or part of its name"},
-    ),
-    (
-        "--audio",
-        "capture.audio",
-        {"metavar": "FILE", "help": "a file with sound, in place of a microphone"},
-    ),
-    (
-        "--size",
-        "render.size",
-        {"metavar": "WxH", "help": "width x height of the picture (512x512)"},
-    ),
-    ("--quality", "render.quality", {"metavar": "LEVEL", "help": "low, medium or high"}),
-    (
-        "--background",
-        "render.background",
-        {"metavar": "COLOUR", "help": "a colour such as #203040, or transparent"},
-    ),
-    (
-        "--host",
-        "deliver.host",
-        {"metavar": "ADDRESS", "help": "address to listen on; beyond loopback needs --tls"},
-    ),
-    (
-        "--port",
-        "deliver.port",
-        {"metavar": "N", "type": int, "help": "port of the page (8080); 0 picks a free one"},
-    ),
-    (
-        "--tls",
-        "deliver.tls",
-        {
-            "nargs": "+",
-            "metavar": ("auto|CERT", "KEY"),
-            "help": "auto makes a certificate; or give yours",
-        },
-    ),
-    (
-        "--record",
-        "files.record",
-        {"metavar": "FILE", "help": "write an .mp4 with picture and sound"},
-    ),
-    (
-        "--motion",
-        "files.motion",
-        {"metavar": "FILE", "help": "write a .csv of ARKit-52 weights and head angles"},
-    ),
-    (
-        "--mesh",
-        "files.mesh",
-        {"metavar": "FILE", "help": "write an .npz of vertices and landmarks"},
-    ),
+    Flag("--seed", "seed", "N", "blinks, gaze and brows follow it; lips do not", int),
+    Flag("--seconds", "seconds", "S", "end after so many seconds", float),
+    Flag("--fps", "render.fps", "N", "pictures a second (30)", int),
+    Flag("--provider", "provider", "WHERE", "auto, cpu or cuda: where the nets run"),
+    Flag("--device", "capture.device", "MICROPHONE", "a microphone, by number or part of its name"),
+    Flag("--audio", "capture.audio", "FILE", "a file with sound, in place of a microphone"),
+    Flag("--size", "render.size", "WxH", "width x height of the picture (512x512)"),
+    Flag("--quality", "render.quality", "LEVEL", "low, medium or high"),
+    Flag("--background", "render.background", "COLOUR", "such as #203040, or transparent"),
+    Flag("--host", "deliver.host", "ADDRESS", "to listen on; beyond loopback needs --tls"),
+    Flag("--port", "deliver.port", "N", "port of the page (8080); 0 picks a free one", int),
+    Flag("--tls", "deliver.tls", ("auto|CERT", "KEY"), "auto makes a certificate; or give yours"),
+    Flag("--record", "files.record", "FILE", "write an .mp4 with picture and sound"),
+    Flag("--motion", "files.motion", "FILE", "write a .csv of ARKit-52 weights and head angles"),
+    Flag("--mesh", "files.mesh", "FILE", "write an .npz of vertices and landmarks"),
 )
 
 
@@ -117,8 +67,9 @@ def parser() -> Parser:
         prog="python -m engine.live",
         description="Speak, and a face speaks: microphone or file → 3D head → browser or files.",
     )
-    for flag, key, how in FLAGS:
-        p.add_argument(flag, dest=key, **how)
+    for f in FLAGS:
+        several: dict[str, Any] = {"nargs": "+"} if isinstance(f.value, tuple) else {}
+        p.add_argument(f.name, dest=f.key, metavar=f.value, type=f.kind, help=f.help, **several)
     p.add_argument("--no-serve", action="store_true", help="no page: only write the files, fast")
     p.add_argument("--window", action="store_true", help="show the head in a window as well")
     p.add_argument("--open", action="store_true", help="open the page in the default browser")
@@ -133,10 +84,10 @@ def parser() -> Parser:
 def resolve(args: argparse.Namespace) -> LiveConfig:
     """The configuration that the command line asks for."""
     config = configuration.load(LiveConfig, args.config)
-    for flag, key, _ in FLAGS:
-        value = getattr(args, key)
+    for f in FLAGS:
+        value = getattr(args, f.key)
         if value is not None:
-            config = configuration.merge(config, _tree(key, value), flag)
+            config = configuration.merge(config, _tree(f.key, value), f.name)
     for asked, key, value in (
         (args.no_serve, "serve", False),
         (args.window, "render.window", True),
