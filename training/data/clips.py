@@ -26,13 +26,16 @@ FPS = 30
 class Clip:
     """Sound and the motion that goes with it; row k of the motion is at k / FPS seconds."""
 
-    voice: str
+    voice: str  # who speaks, as ENGINE:NAME or CORPUS:NAME
     text: str
     samples: Floats  # (s,) at 16 kHz
-    phones: tuple[Phone, ...]  # without gaps, from 0 to the end
+    phones: tuple[Phone, ...]  # without gaps, from 0 to the end; empty where none are known
     weights: Floats  # (n, 52) ARKit
     head: Floats  # (n, 3) radians: yaw, pitch, roll
     identity: Floats  # (modes,) standard deviations
+    mouth: Floats  # (n,) in [0, 1]: how far the mouth's motion is to be believed
+    upper: Floats  # (n,) the same of the rest of the face
+    person: str  # whose clip it is: splits are by person
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def clip(source: Part, number: int, modes: int, seed: int) -> Clip:
         _motion(phones, samples, times, rng),
         upper.head_curves(rng, len(times), FPS),
         np.clip(rng.standard_normal(modes), -2.2, 2.2).astype(np.float32),
+        np.ones(len(times), np.float32), np.ones(len(times), np.float32),
+        f"{voice.engine}:{voice.name}",
     )  # fmt: skip
 
 
