@@ -30,6 +30,14 @@ class AudioChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One picture of a camera or a file."""
+
+    t: float
+    pixels: Bytes  # (h, w, 3) RGB
+
+
+@dataclass(frozen=True, slots=True)
 class FaceMesh:
     """A face's surface, in head space (see engine.head)."""
 
