@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -41,7 +42,8 @@ class VideoFile:
                     if frame.time is None:
                         continue
                     first = frame.time if first is None else first
-                    yield VideoFrame(frame.time - first, frame.to_ndarray(format="rgb24"))
+                    pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    yield VideoFrame(frame.time - first, pixels)
             except (av.error.FFmpegError, ValueError) as e:
                 raise DeviceError(f"the pictures in {self.path} are broken: {e}") from e
 

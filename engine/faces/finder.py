@@ -78,7 +78,7 @@ def _merged(places: Floats, anchors: Floats, scores: Floats, scale: float) -> li
     """Decoded places (n, 16): centre, size, six points; overlapping ones averaged."""
     centre = places[:, :2] + anchors * SIDE
     half = places[:, 2:4] / 2
-    boxes = np.concatenate([centre - half, centre + half], 1) * scale
+    boxes = (np.concatenate([centre - half, centre + half], 1) * scale).astype(np.float32)
     points = (places[:, 4:].reshape(-1, POINTS, 2) + anchors[:, None] * SIDE) * scale
     found = []
     left = np.argsort(-scores)
