@@ -94,7 +94,9 @@ def sexes(folder: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     rows = [line.split("|") for line in file.read_text(encoding="utf-8").splitlines()]
-    return {r[0].strip(): r[1].strip().lower() for r in rows if len(r) > 2 and not r[0].startswith(";")}
+    return {
+        r[0].strip(): r[1].strip().lower() for r in rows if len(r) > 2 and not r[0].startswith(";")
+    }
 
 
 def main(argv: list[str]) -> None:
