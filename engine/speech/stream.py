@@ -13,7 +13,7 @@ from engine.types import AudioChunk, FaceMesh, Floats
 
 from .features import RATE, Features
 from .meshtalk import Model, State, gumbel
-from .windows import LOOKAHEAD, Windows
+from .windows import Windows
 
 GAP = 0.02  # seconds by which a chunk's time may differ from the count of samples before it
 
@@ -62,8 +62,8 @@ class MeshTalk:
         self.net_fps = Fraction(int(model.about["fps"]))
         self._gain = 1 + np.float32(config.intensity - 1) * head.masks["mouth"][:, None]
         same = self.fps == self.net_fps
-        self.lookahead = LOOKAHEAD if same else LOOKAHEAD + float(1 / self.net_fps)
-        self._features, self._windows = Features(), Windows(self.net_fps)
+        self.lookahead = model.lookahead + (0 if same else float(1 / self.net_fps))
+        self._features, self._windows = Features(), Windows(self.net_fps, model.lookahead)
         self._template = model.template(person)[None].astype(np.float32)
         self._rng = np.random.default_rng(seed)
         self._state: State = model.begin()

@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from engine.head import Head
-from engine.speech.features import SILENCE, Features
+from engine.speech.features import HOP, SILENCE, Features
 from engine.speech.windows import FIELD, last_frame
 from engine.types import Floats, Ints
 from training import audio
@@ -20,6 +20,7 @@ from training.data.phones import PHONES
 from .space import Space, head_space
 
 GRID = 3  # crops begin at multiples of this many motion frames: 10 mel frames, so all look alike
+MOST_AHEAD = 40  # mel frames of silence after each clip: the longest look-ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +55,30 @@ class Batch:
 
 def hears(length: int) -> Ints:
     """For a crop of frames that starts on the grid: the mel frame each ends with, from 0."""
-    last = [last_frame(k, Fraction(FPS)) for k in range(length)]
-    return np.array(last, np.int32) - last[0]
+    return np.array([last_frame(k, Fraction(FPS), 0) for k in range(length)], np.int32)
 
 
-def crops(data: Motions, length: int, count: int, rng: np.random.Generator) -> Batch:
+def crops(
+    data: Motions, length: int, count: int, rng: np.random.Generator, lookahead: float
+) -> Batch:
     """`count` random crops, clips weighted by their length."""
     usable = data.usable(length)
     sizes = np.diff(data.frames)[usable]
     chosen = rng.choice(usable, count, p=sizes / sizes.sum())
     starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
               np.diff(data.frames)[chosen]]  # fmt: skip
-    return gather(data, chosen, starts, length)
+    return gather(data, chosen, starts, length, lookahead)
 
 
 def gather(
-    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int
-) -> Batch:
+    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int,
+    lookahead: float,
+) -> Batch:  # fmt: skip
+    """The crops that begin at frames `starts` (on the grid) of the clips `chosen`."""
     span = int(hears(length)[-1]) + FIELD
     first = [
-        data.mels[c] + last_frame(s, Fraction(FPS)) for c, s in zip(chosen, starts, strict=True)
+        data.mels[c] + last_frame(s, Fraction(FPS), lookahead)
+        for c, s in zip(chosen, starts, strict=True)
     ]
     rows = np.stack(
         [data.frames[c] + s + np.arange(length) for c, s in zip(chosen, starts, strict=True)]
@@ -92,7 +97,7 @@ def features(samples: Floats) -> Floats:
 
     Row last_frame(k) + FIELD - 1 is the newest that motion frame k hears.
     """
-    tail = np.zeros(3200, np.float32)
+    tail = np.zeros(MOST_AHEAD * HOP, np.float32)
     heard = Features().push(np.concatenate([samples, tail]))
     return np.concatenate([np.repeat(SILENCE[None], FIELD, axis=0), heard])
 

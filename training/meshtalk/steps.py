@@ -14,7 +14,7 @@ from engine import config as settings
 from engine.errors import ConfigError
 from engine.head import Head
 from engine.model import MODELS
-from engine.speech.windows import last_frame
+from engine.speech.windows import check_lookahead, last_frame
 from training.data import clips as clips_module
 from training.data.clips import FPS
 from training.data.phones import PHONES
@@ -44,11 +44,15 @@ class Config:
     batch: int = 16  # crops
     length: int = 48  # frames of a crop in the first step
     context: int = 64  # frames of a crop in the second step
+    lookahead: float = 0.1  # seconds of sound after a frame that the net hears
     data: DataConfig = field(default_factory=DataConfig)
     sizes: Sizes = field(default_factory=Sizes)
     weights: losses.Weights = field(default_factory=losses.Weights)
     first: Schedule = field(default_factory=Schedule)
     second: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        check_lookahead(self.lookahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ def _first(config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Pat
     ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.length, config.batch, rng).to(run.device)
+        batch = data.crops(motions, config.length, config.batch, rng, config.lookahead)
+        batch = batch.to(run.device)
         shift = int(rng.integers(1, config.batch))
         return losses.first_step(net, regions, batch, ends, shift, config.weights)
 
@@ -126,10 +131,10 @@ def _second(
     model = Autoregressive(sizes).to(run.device)
     if finished(run.folder, "second") >= config.second.steps:
         return model
-    audio, labels = encode(net, motions, run.device)
+    audio, labels = encode(net, motions, run.device, config.lookahead)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.context, config.batch, rng)
+        batch = data.crops(motions, config.context, config.batch, rng, config.lookahead)
         value = model.loss(labels[batch.rows].to(run.device), audio[batch.rows].to(run.device))
         return {"total": value}
 
@@ -144,13 +149,16 @@ def finished(folder: Path, name: str) -> int:
 
 
 @torch.no_grad()
-def encode(net: MeshTalk, motions: Motions, device: torch.device) -> tuple[Tensor, Tensor]:
+def encode(
+    net: MeshTalk, motions: Motions, device: torch.device, lookahead: float
+) -> tuple[Tensor, Tensor]:
     """Audio codes (f, width) and most likely labels (f, heads) of every frame."""
     net.eval()
     codes, labels = [], []
     for c in range(len(motions.frames) - 1):
         n = int(motions.frames[c + 1] - motions.frames[c])
-        ends = torch.tensor([last_frame(k, Fraction(FPS)) for k in range(n)], device=device)
+        last = [last_frame(k, Fraction(FPS), lookahead) for k in range(n)]
+        ends = torch.tensor(last, device=device)
         mel = torch.from_numpy(motions.mel[motions.mels[c] : motions.mels[c + 1]])[None].to(device)
         motion = torch.from_numpy(motions.motion[motions.frames[c] : motions.frames[c + 1]])[None]
         template = torch.from_numpy(motions.template[c : c + 1]).to(device)
