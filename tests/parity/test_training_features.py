@@ -19,7 +19,8 @@ def test_training_windows_are_the_live_ones(lookahead: float) -> None:
     count = len(heard)
     nothing = np.zeros(count, np.int32)
     motions = data.Motions(
-        rows, np.zeros((count, 1), np.float32), nothing, np.zeros((1, 1), np.float32),
+        rows, np.zeros((count, 1), np.float32), nothing, np.ones(count, np.float32),
+        np.ones(count, np.float32), np.zeros((1, 1), np.float32),
         np.array([0, len(rows)], np.int32), np.array([0, count], np.int32),
     )  # fmt: skip
     for start in (0, 3, 9):

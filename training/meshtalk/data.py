@@ -29,7 +29,9 @@ class Motions:
 
     mel: Floats  # (m, 80); each clip's begin with FIELD of silence
     motion: Floats  # (f, k) whitened coordinates of the displacements
-    phone: Ints  # (f,) index in PHONES of what sounds at the frame
+    phone: Ints  # (f,) index in PHONES of what sounds at the frame; -1 where it is not known
+    mouth: Floats  # (f,) in [0, 1]: how far the mouth's motion is to be believed
+    upper: Floats  # (f,) the same of the rest of the face
     template: Floats  # (clips, p)
     mels: Ints  # (clips + 1,)
     frames: Ints  # (clips + 1,)
@@ -45,7 +47,9 @@ class Batch:
 
     mel: torch.Tensor  # (b, m, 80)
     motion: torch.Tensor  # (b, t, k)
-    phone: torch.Tensor  # (b, t)
+    phone: torch.Tensor  # (b, t), -1 where it is not known
+    mouth: torch.Tensor  # (b, t)
+    upper: torch.Tensor  # (b, t)
     template: torch.Tensor  # (b, p)
     rows: torch.Tensor  # (b, t) the frames' places in Motions
 
@@ -87,6 +91,8 @@ def gather(
         torch.from_numpy(np.stack([data.mel[f : f + span] for f in first])),
         torch.from_numpy(data.motion[rows]),
         torch.from_numpy(data.phone[rows]).long(),
+        torch.from_numpy(data.mouth[rows]),
+        torch.from_numpy(data.upper[rows]),
         torch.from_numpy(data.template[np.asarray(chosen)]),
         torch.from_numpy(rows),
     )
@@ -103,6 +109,9 @@ def features(samples: Floats) -> Floats:
 
 
 def phone_track(clip: Clip) -> Ints:
+    """(n,) index of the phone at each frame; -1 where the clip's phones are not known."""
+    if not clip.phones:
+        return np.full(len(clip.weights), -1, np.int32)
     times = np.arange(len(clip.weights)) / FPS
     ends = np.array([p.end for p in clip.phones])
     names = np.array([PHONES.index(p.name) for p in clip.phones], np.int32)
@@ -111,7 +120,7 @@ def phone_track(clip: Clip) -> Ints:
 
 def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
     """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
-    mel, motion, phone, template = [], [], [], []
+    mel, motion, phone, mouth, upper, template = [], [], [], [], [], []
     for number, clip in enumerate(made):
         rng = np.random.default_rng([seed, 1, number])
         heard = audio.distort(clip.samples, rng) if distorted else clip.samples
@@ -119,10 +128,12 @@ def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: 
         person = head.person(clip.identity)
         motion.append(clip.weights @ space.coordinates(head.shapes(person)))
         phone.append(phone_track(clip))
+        mouth.append(clip.mouth)
+        upper.append(clip.upper)
         template.append(space.template(person))
     return Motions(
-        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.stack(template),
-        _offsets(mel), _offsets(motion),
+        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.concatenate(mouth),
+        np.concatenate(upper), np.stack(template), _offsets(mel), _offsets(motion),
     )  # fmt: skip
 
 
