@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.speech.windows import FIELD
 from training.loop import Schedule
-from training.meshtalk import autoregressive, losses, space
+from training.meshtalk import autoregressive, losses, space, steps
 from training.meshtalk.autoregressive import Autoregressive
+from training.meshtalk.baselines import SHORT, Continuous, Regression, WindowEncoder, first_net
 from training.meshtalk.data import Batch
-from training.meshtalk.net import AudioEncoder, Decoder, Sizes, quantise
+from training.meshtalk.net import AudioEncoder, Decoder, MeshTalk, Sizes, quantise
 from training.meshtalk.step import Cell
 
 SMALL = Sizes(modes=5, templates=3, heads=4, classes=3, channels=2, width=6, phones=4)
@@ -181,3 +183,28 @@ def test_unknown_phones_teach_nothing() -> None:
     known = torch.nn.functional.cross_entropy(logits[0, [0, 2]], torch.tensor([1, 2]))
     assert float(some) == pytest.approx(float(known))
     assert float(losses.heard(logits, torch.full((1, 3), -1))) == 0
+
+
+def test_vocas_encoder_hears_its_window_alone() -> None:
+    torch.manual_seed(0)
+    encoder = WindowEncoder(6).eval()
+    mel = torch.randn(1, FIELD + 9, 80)
+    ends = torch.tensor([0, 3, 9])
+    whole = encoder.at(mel, ends)
+    for i, end in enumerate(ends.tolist()):
+        alone = encoder.at(mel[:, end : end + FIELD], torch.tensor([0]))
+        assert torch.allclose(alone[:, 0], whole[:, i], atol=1e-5)
+        other = mel.clone()
+        other[:, : end + FIELD - SHORT] = 9
+        other[:, end + FIELD :] = 9
+        assert torch.equal(encoder.at(other, ends)[:, i], whole[:, i])
+        other[:, end + FIELD - 1] = 9
+        assert not torch.equal(encoder.at(other, ends)[:, i], whole[:, i])
+
+
+def test_every_row_has_its_net() -> None:
+    sizes = replace(SMALL, width=8)
+    kinds = [type(first_net(name, sizes)) for name in steps.NETS]
+    assert kinds == [MeshTalk, Regression, Regression, Continuous]
+    with pytest.raises(ConfigError, match="choose one of"):
+        steps.Config(net="none")

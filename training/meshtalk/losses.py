@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.head import Head
 from engine.types import Floats
 
+from .baselines import Regression
 from .data import Batch
 from .net import MeshTalk
 from .space import Space, eyelid_mask, mask_root, opening_root
@@ -81,11 +82,11 @@ def first_step(
     """All losses of a batch; `shift` turns the batch round for the other modality's partner."""
     audio = net.hear(batch.mel, ends)
     expression = net.expression(batch.motion, batch.template)
-    own = net.decode(net.fusion(audio, expression), batch.template, True)
+    own = net.decode(net.fuse(audio, expression), batch.template, True)
     other = expression.roll(shift, 0)
-    by_audio = net.decode(net.fusion(audio, other), batch.template, True)
+    by_audio = net.decode(net.fuse(audio, other), batch.template, True)
     other = audio.roll(shift, 0)
-    by_expression = net.decode(net.fusion(other, expression), batch.template, True)
+    by_expression = net.decode(net.fuse(other, expression), batch.template, True)
     x, mouth, upper = batch.motion, batch.mouth, batch.upper
     return totalled(weights, {
         "reconstruction": regions.whole(own, batch),
@@ -94,6 +95,21 @@ def first_step(
         "eyelids": regions.error("eyelids", own, x, upper)
         + regions.error("eyelids", by_expression, x, upper),
         "lips": regions.error("lips", own, x, mouth) + regions.error("lips", by_audio, x, mouth),
+        "phones": heard(net.phones(audio), batch.phone),
+    })  # fmt: skip
+
+
+def regression(
+    net: Regression, regions: Regions, batch: Batch, ends: Tensor, weights: Weights
+) -> dict[str, Tensor]:
+    """The same losses as far as they mean something without an expression's code."""
+    audio = net.hear(batch.mel, ends)
+    made, x = net.decode(audio, batch.template), batch.motion
+    return totalled(weights, {
+        "reconstruction": regions.whole(made, batch),
+        "cross_modality": regions.error("mouth", made, x, batch.mouth),
+        "eyelids": regions.error("eyelids", made, x, batch.upper),
+        "lips": 2 * regions.error("lips", made, x, batch.mouth),
         "phones": heard(net.phones(audio), batch.phone),
     })  # fmt: skip
 
