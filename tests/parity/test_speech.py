@@ -135,6 +135,18 @@ def test_seeds_differ_and_repeat(head: Head, model: Model) -> None:
     assert not all(np.array_equal(x.vertices, y.vertices) for x, y in zip(a, c, strict=True))
 
 
+def test_a_style_is_a_seed_of_its_own(head: Head, model: Model) -> None:
+    def said(style: int, seed: int) -> list[np.ndarray]:
+        config = SpeechConfig(style=style)
+        made = MeshTalk(config, head, head.neutral, 30, seed, "cpu", model)
+        return [f.vertices for f in run(made, sound(), [])]
+
+    one, again, sessions = said(7, 1), said(7, 2), said(-1, 7)
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(one, sessions, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, said(8, 1), strict=True))
+
+
 def test_many_streams_in_one_batch_are_the_same(head: Head, model: Model) -> None:
     rng = np.random.default_rng(0)
     mel = rng.normal(-7, 3, (8, 61, 80)).astype(np.float32)
@@ -186,7 +198,7 @@ def test_a_stage_that_heard_nothing_ends_with_nothing(head: Head, model: Model) 
 
 
 @pytest.mark.parametrize(
-    "values", [{"intensity": -0.1}, {"intensity": 3.5}, {"liveliness": float("nan")}]
+    "values", [{"style": -2}, {"intensity": -0.1}, {"intensity": 3.5}, {"liveliness": float("nan")}]
 )
 def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"speech.{next(iter(values))}"):

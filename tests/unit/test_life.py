@@ -57,6 +57,18 @@ def test_blinks_that_come_too_often_are_held_back(head):
     assert 8 <= blinks(lively(head, 1, 60, nervous)[0]) <= 25
 
 
+def test_blinks_come_as_often_as_is_asked(head):
+    def nervous(k):
+        shut = 1.0 if k % 40 < 5 else 0.0  # 45 a minute
+        return {"eyeBlinkLeft": shut, "eyeBlinkRight": shut}
+
+    for face in (lambda k: {}, nervous):
+        never, seldom, usual, often = (
+            blinks(lively(head, 1, 60, face, LifeConfig(blink_rate=r))[0]) for r in (0, 0.5, 1, 2)
+        )
+        assert never == 0 and 0 < seldom < usual < often
+
+
 def test_blinks_that_come_are_kept_and_not_doubled(head):
     def calm(k):
         shut = 1.0 if k % 100 < 5 else 0.0  # 18 a minute

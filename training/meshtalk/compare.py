@@ -15,6 +15,7 @@ from .recorded import Held, Values, against, held_out, others, summary, truth_of
 from .ruler import Ruler
 from .speakers import Speaker, of_rows
 from .steps import saved_config
+from .study import study
 
 GENERATOR = ("test", "voices")  # the parts of the generator's data that nothing is trained on
 
@@ -109,3 +110,10 @@ def write(found: dict[str, report.Rows], out: Path) -> None:
     (out / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     tell(text)
     tell(f"written to {out}")
+
+
+def for_study(asked: Asked, folder: Path) -> Path:
+    """Clip pairs of what is compared, of the first data set."""
+    head = Head.load()
+    chosen = load_clips(asked.data[0], asked.clips, len(head.identity_basis))
+    return study(head, of_rows(asked.model, asked.rows, head), chosen, folder)

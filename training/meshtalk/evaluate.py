@@ -24,7 +24,7 @@ from training.data.clips import FPS, Clip, clips, part
 from training.loop import tell
 
 from . import measure
-from .compare import Asked, compare
+from .compare import Asked, compare, for_study
 from .recorded import SAMPLES
 from .speakers import stream
 
@@ -187,10 +187,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--no-model", action="store_true", help="compare the rows alone")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="seeds drawn a clip")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluation"))
+    parser.add_argument("--study", type=Path, metavar="DIR", help="write clip pairs here instead")
     args = parser.parse_args(argv)
     if args.data:
         model = None if args.no_model else args.model
-        compare(Asked(model, args.rows, args.data, args.clips, args.samples, args.out))
+        asked = Asked(model, args.rows, args.data, args.clips, args.samples, args.out)
+        if args.study:
+            tell(f"clip pairs and their key in {for_study(asked, args.study)}")
+        else:
+            compare(asked)
     else:
         _generators(args)
 

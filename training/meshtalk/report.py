@@ -35,7 +35,7 @@ def ratios(rows: Rows) -> dict[str, float]:
         if base not in rows:
             continue
         for name, values in rows.items():
-            if name == base or CENTRED not in values:
+            if name in (base, "recording") or CENTRED not in values:
                 continue
             for key in (
                 CENTRED,
