@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.head import INDEX, Head
-from engine.head.life import Life, LifeConfig
+from engine.head.life import Blinks, Life, LifeConfig
 from engine.types import FaceMesh
 
 FPS = 30
@@ -57,16 +57,20 @@ def test_blinks_that_come_too_often_are_held_back(head):
     assert 8 <= blinks(lively(head, 1, 60, nervous)[0]) <= 25
 
 
-def test_blinks_come_as_often_as_is_asked(head):
-    def nervous(k):
-        shut = 1.0 if k % 40 < 5 else 0.0  # 45 a minute
-        return {"eyeBlinkLeft": shut, "eyeBlinkRight": shut}
+@pytest.mark.parametrize("nervous", [False, True])
+def test_blinks_come_as_often_as_is_asked(nervous):
+    def counted(rate):
+        made = Blinks(np.random.default_rng(0), 6.0, 1 / FPS, rate)
+        shown = np.zeros((120 * FPS, len(INDEX)), np.float32)
+        for k in range(len(shown)):
+            said = np.zeros(len(INDEX), np.float32)
+            said[[BLINK, INDEX["eyeBlinkRight"]]] = nervous and k % 40 < 5
+            made.add(k / FPS, shown[k], said, False)
+            shown[k] += said
+        return blinks(shown)
 
-    for face in (lambda k: {}, nervous):
-        never, seldom, usual, often = (
-            blinks(lively(head, 1, 60, face, LifeConfig(blink_rate=r))[0]) for r in (0, 0.5, 1, 2)
-        )
-        assert never == 0 and 0 < seldom < usual < often
+    never, seldom, usual, often = (counted(rate) for rate in (0, 0.5, 1, 2))
+    assert never == 0 and 0 < seldom < usual < often
 
 
 def test_blinks_that_come_are_kept_and_not_doubled(head):
