@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from engine.head import Head
-from engine.speech.features import SILENCE, Features
+from engine.speech.features import HOP, SILENCE, Features
 from engine.speech.windows import FIELD, last_frame
 from engine.types import Floats, Ints
 from training import audio
@@ -20,6 +20,7 @@ from training.data.phones import PHONES
 from .space import Space, head_space
 
 GRID = 3  # crops begin at multiples of this many motion frames: 10 mel frames, so all look alike
+MOST_AHEAD = 40  # mel frames of silence after each clip: the longest look-ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Motions:
 
     mel: Floats  # (m, 80); each clip's begin with FIELD of silence
     motion: Floats  # (f, k) whitened coordinates of the displacements
-    phone: Ints  # (f,) index in PHONES of what sounds at the frame
+    phone: Ints  # (f,) index in PHONES of what sounds at the frame; -1 where it is not known
+    mouth: Floats  # (f,) in [0, 1]: how far the mouth's motion is to be believed
+    upper: Floats  # (f,) the same of the rest of the face
     template: Floats  # (clips, p)
     mels: Ints  # (clips + 1,)
     frames: Ints  # (clips + 1,)
@@ -44,7 +47,9 @@ class Batch:
 
     mel: torch.Tensor  # (b, m, 80)
     motion: torch.Tensor  # (b, t, k)
-    phone: torch.Tensor  # (b, t)
+    phone: torch.Tensor  # (b, t), -1 where it is not known
+    mouth: torch.Tensor  # (b, t)
+    upper: torch.Tensor  # (b, t)
     template: torch.Tensor  # (b, p)
     rows: torch.Tensor  # (b, t) the frames' places in Motions
 
@@ -54,26 +59,30 @@ class Batch:
 
 def hears(length: int) -> Ints:
     """For a crop of frames that starts on the grid: the mel frame each ends with, from 0."""
-    last = [last_frame(k, Fraction(FPS)) for k in range(length)]
-    return np.array(last, np.int32) - last[0]
+    return np.array([last_frame(k, Fraction(FPS), 0) for k in range(length)], np.int32)
 
 
-def crops(data: Motions, length: int, count: int, rng: np.random.Generator) -> Batch:
+def crops(
+    data: Motions, length: int, count: int, rng: np.random.Generator, lookahead: float
+) -> Batch:
     """`count` random crops, clips weighted by their length."""
     usable = data.usable(length)
     sizes = np.diff(data.frames)[usable]
     chosen = rng.choice(usable, count, p=sizes / sizes.sum())
     starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
               np.diff(data.frames)[chosen]]  # fmt: skip
-    return gather(data, chosen, starts, length)
+    return gather(data, chosen, starts, length, lookahead)
 
 
 def gather(
-    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int
-) -> Batch:
+    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int,
+    lookahead: float,
+) -> Batch:  # fmt: skip
+    """The crops that begin at frames `starts` (on the grid) of the clips `chosen`."""
     span = int(hears(length)[-1]) + FIELD
     first = [
-        data.mels[c] + last_frame(s, Fraction(FPS)) for c, s in zip(chosen, starts, strict=True)
+        data.mels[c] + last_frame(s, Fraction(FPS), lookahead)
+        for c, s in zip(chosen, starts, strict=True)
     ]
     rows = np.stack(
         [data.frames[c] + s + np.arange(length) for c, s in zip(chosen, starts, strict=True)]
@@ -82,6 +91,8 @@ def gather(
         torch.from_numpy(np.stack([data.mel[f : f + span] for f in first])),
         torch.from_numpy(data.motion[rows]),
         torch.from_numpy(data.phone[rows]).long(),
+        torch.from_numpy(data.mouth[rows]),
+        torch.from_numpy(data.upper[rows]),
         torch.from_numpy(data.template[np.asarray(chosen)]),
         torch.from_numpy(rows),
     )
@@ -92,12 +103,15 @@ def features(samples: Floats) -> Floats:
 
     Row last_frame(k) + FIELD - 1 is the newest that motion frame k hears.
     """
-    tail = np.zeros(3200, np.float32)
+    tail = np.zeros(MOST_AHEAD * HOP, np.float32)
     heard = Features().push(np.concatenate([samples, tail]))
     return np.concatenate([np.repeat(SILENCE[None], FIELD, axis=0), heard])
 
 
 def phone_track(clip: Clip) -> Ints:
+    """(n,) index of the phone at each frame; -1 where the clip's phones are not known."""
+    if not clip.phones:
+        return np.full(len(clip.weights), -1, np.int32)
     times = np.arange(len(clip.weights)) / FPS
     ends = np.array([p.end for p in clip.phones])
     names = np.array([PHONES.index(p.name) for p in clip.phones], np.int32)
@@ -106,7 +120,7 @@ def phone_track(clip: Clip) -> Ints:
 
 def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
     """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
-    mel, motion, phone, template = [], [], [], []
+    mel, motion, phone, mouth, upper, template = [], [], [], [], [], []
     for number, clip in enumerate(made):
         rng = np.random.default_rng([seed, 1, number])
         heard = audio.distort(clip.samples, rng) if distorted else clip.samples
@@ -114,10 +128,12 @@ def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: 
         person = head.person(clip.identity)
         motion.append(clip.weights @ space.coordinates(head.shapes(person)))
         phone.append(phone_track(clip))
+        mouth.append(clip.mouth)
+        upper.append(clip.upper)
         template.append(space.template(person))
     return Motions(
-        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.stack(template),
-        _offsets(mel), _offsets(motion),
+        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.concatenate(mouth),
+        np.concatenate(upper), np.stack(template), _offsets(mel), _offsets(motion),
     )  # fmt: skip
 
 
