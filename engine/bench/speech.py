@@ -46,7 +46,9 @@ def long_speech(minutes: float, provider: str) -> Figures:
     """
     head = Head.load()
     stage = MeshTalk(SpeechConfig(), head, head.neutral, FPS, 0, provider)
-    process, memory, taken = psutil.Process(), [], []
+    process = psutil.Process()
+    memory: list[float] = []
+    taken: list[float] = []
     heard, made, last = 0, 0, 0.0
     for chunk in tqdm(pieces(60 * minutes), "sound", math.ceil(3000 * minutes), unit="20 ms"):
         began = time.perf_counter()

@@ -134,7 +134,11 @@ def _aligner() -> Any:
 
 @cache
 def _recogniser() -> Any:
-    return pocketsphinx.Decoder(loglevel="FATAL")
+    """One pass with narrow beams: half the time of the usual three, and hardly another word."""
+    return pocketsphinx.Decoder(
+        loglevel="FATAL", fwdflat=False, bestpath=False, beam=1e-40, pbeam=1e-40, wbeam=1e-25,
+        maxhmmpf=4000, ds=2,
+    )  # fmt: skip
 
 
 @cache

@@ -26,7 +26,7 @@ def save(folder: Path, name: str, clip: Clip, refit: Floats | None = None) -> No
     `refit` (n, 52) is the same motion, found a second time: their difference is the noise.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    again = {} if refit is None else {"refit": refit.astype(np.float16)}
+    again: dict[str, Any] = {} if refit is None else {"refit": refit.astype(np.float16)}
     np.savez_compressed(
         folder / f"{name}.npz",
         samples=np.rint(np.clip(clip.samples, -1, 1) * 32767).astype(np.int16),

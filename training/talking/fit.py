@@ -360,38 +360,51 @@ def resting(seen: Floats, most: int = 80) -> Floats:
 
 def opening(seen: Floats, pairs: Sequence[tuple[int, int]]) -> Floats:
     """(n,) mean height over some pairs of points, in units of the eyes' distance."""
-    a, b = np.array(pairs).T
-    eyes = np.linalg.norm(seen[:, 33] - seen[:, 263], axis=1)
-    return np.asarray(np.linalg.norm(seen[:, a] - seen[:, b], axis=2).mean(1) / eyes)
+    return np.asarray(heights(seen, pairs).mean(1))
 
 
 @dataclass(frozen=True, slots=True)
-class LipHabit:
-    """How far the teacher keeps a person's inner lips apart when they are closed, along the mouth.
+class Habit:
+    """How the teacher shows a person's closed lips and shut eyes: never quite closed.
 
-    It never lets them quite meet: the lowest twentieth of the person's frames shows how far.
+    Lips: the lowest twentieth of the person's frames shows how far apart they are kept when closed.
+    Lids: a frame in 150 is amid a blink; what is left of the opening there is no opening.
     """
 
-    kept: Floats  # (pairs,) in units of the eyes' distance
+    lips: Floats  # (lip pairs,) in units of the eyes' distance
+    usual: Floats  # (lid pairs,) the same, of open eyes
+    shut: Floats  # (lid pairs,)
 
     @classmethod
-    def of(cls, seen: Floats) -> "LipHabit":
+    def of(cls, seen: Floats) -> "Habit":
         """From all frames (n, 468, 2) of a person."""
-        return cls(np.percentile(_heights(seen), 5, axis=0).astype(np.float32))
+        lids = heights(seen, LID_PAIRS)
+        shut, usual = np.percentile(lids, [0.7, 50], axis=0).astype(np.float32)
+        blinked = shut < 0.7 * usual
+        return cls(
+            np.percentile(heights(seen, LIP_PAIRS), 5, axis=0).astype(np.float32),
+            usual, np.where(blinked, shut, 0).astype(np.float32),
+        )  # fmt: skip
 
     def closed(self, seen: Floats) -> Floats:
-        """Points (n, 468, 2) with that height taken away, half of it from each lip."""
+        """Points (n, 468, 2) that close: half of what lips keep is taken from each, and the upper
+        lids fall so that the lowest opening of all is none."""
         out = seen.copy()
         upper, lower = np.array(LIP_PAIRS).T
-        share = np.minimum(self.kept / np.maximum(_heights(seen), 1e-6), 1.0)[..., None] / 2
+        share = np.minimum(self.lips / np.maximum(heights(seen, LIP_PAIRS), 1e-6), 1.0) / 2
         apart = seen[:, lower] - seen[:, upper]
-        out[:, upper] += share * apart
-        out[:, lower] -= share * apart
+        out[:, upper] += share[..., None] * apart
+        out[:, lower] -= share[..., None] * apart
+        upper, lower = np.array(LID_PAIRS).T
+        height = heights(seen, LID_PAIRS)
+        fall = np.clip(self.usual - height, 0, None) * (self.shut / (self.usual - self.shut))
+        share = np.minimum(fall / np.maximum(height, 1e-6), 1.0)
+        out[:, upper] += share[..., None] * (seen[:, lower] - seen[:, upper])
         return out
 
 
-def _heights(seen: Floats) -> Floats:
-    """(n, pairs) between the lips, in units of the eyes' distance."""
-    upper, lower = np.array(LIP_PAIRS).T
+def heights(seen: Floats, pairs: Sequence[tuple[int, int]]) -> Floats:
+    """(n, pairs) between pairs of points, in units of the eyes' distance."""
+    upper, lower = np.array(pairs).T
     eyes = np.linalg.norm(seen[:, 33] - seen[:, 263], axis=1)
     return np.asarray(np.linalg.norm(seen[:, lower] - seen[:, upper], axis=2) / eyes[:, None])

@@ -16,7 +16,7 @@ from . import gaze
 from .fit import (
     LID_PAIRS,
     Fit,
-    LipHabit,
+    Habit,
     Surface,
     find_surface,
     fit_clip,
@@ -59,7 +59,7 @@ class Person:
     """What is common to all of somebody's clips."""
 
     surface: Surface
-    habit: LipHabit
+    habit: Habit
     usual_gaze: Floats  # (2,) radians, straight ahead
     usual_lids: float
 
@@ -79,7 +79,7 @@ class Moved:
 def know(head: Head, clips: list[Seen]) -> Person:
     """Shape, lips' habit and usual gaze of a person, from all clips."""
     seen = np.concatenate([c.points[_there(c)] for c in clips])
-    habit = LipHabit.of(seen)
+    habit = Habit.of(seen)
     rest = resting(habit.closed(seen))
     surface = find_surface(head, rest)
     sample = [_spread(c) for c in clips]
@@ -147,7 +147,7 @@ def _trust(off: NDArray[np.float64]) -> Floats:
     return np.clip((4.0 - off.mean(1)) / 2.5, 0, 1).astype(np.float32)
 
 
-def seen_opening(clip: Seen, habit: LipHabit) -> Opening:
+def seen_opening(clip: Seen, habit: Habit) -> Opening:
     """How far the mouth is open in the pictures, in units of the eyes' distance."""
     there = _there(clip)
     height = opening(habit.closed(clip.points[there]), LIP_PAIRS)

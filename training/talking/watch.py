@@ -121,7 +121,8 @@ class Watcher:
         face = max(faces, key=_width)
         right, left = face.points[0], face.points[1]
         angle = float(np.arctan2(*(left - right)[::-1]))
-        return Square((face.box[:2] + face.box[2:]) / 2, ROOM * _width(face), angle)
+        middle = (face.box[:2] + face.box[2:]) * np.float32(0.5)
+        return Square(middle, ROOM * _width(face), angle)
 
     def _points(self, pixels: Bytes, square: Square) -> tuple[Floats, float]:
         view = square.look(pixels, SIDE)
