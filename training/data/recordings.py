@@ -128,7 +128,7 @@ def _split(people: dict[str, str]) -> dict[str, Any]:
         "people": len(set(people.values())),
         "people_held_out": test,
         "train": [n for n, p in sorted(people.items()) if p not in test],
-        "test": [n for n, p in sorted(people.items()) if p in test],
+        "held_out": [n for n, p in sorted(people.items()) if p in test],
     }
 
 
@@ -136,7 +136,7 @@ def report(page: dict[str, Any]) -> str:
     """A line about a data set and one for each recording that was refused."""
     lines = [f"{file}: {why}" for file, why in page["refused"].items()]
     lines.append(
-        f"{len(page['train'])} clips to train on and {len(page['test'])} held out, "
+        f"{len(page['train'])} clips to train on and {len(page['held_out'])} held out, "
         f"of {page['people']} people; {len(page['refused'])} recordings refused"
     )
     return "\n".join(lines)

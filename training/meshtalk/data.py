@@ -1,8 +1,10 @@
 """MeshTalk's data set in memory: features, motion and phones of many clips, and random crops."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ from engine.speech.features import HOP, SILENCE, Features
 from engine.speech.windows import FIELD, last_frame
 from engine.types import Floats, Ints
 from training import audio
+from training.data import store
 from training.data.clips import FPS, Clip, clips, part
 from training.data.phones import PHONES
+from training.data.vary import at_speed
 
 from .space import Space, head_space
 
@@ -121,9 +125,12 @@ def phone_track(clip: Clip) -> Ints:
 def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
     """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
     mel, motion, phone, mouth, upper, template = [], [], [], [], [], []
+    crowd = Crowd()
     for number, clip in enumerate(made):
         rng = np.random.default_rng([seed, 1, number])
-        heard = audio.distort(clip.samples, rng) if distorted else clip.samples
+        babble = crowd.babble(len(clip.samples), rng) if distorted else None
+        heard = audio.distort(clip.samples, rng, babble) if distorted else clip.samples
+        crowd.join(clip.samples)
         mel.append(features(heard))
         person = head.person(clip.identity)
         motion.append(clip.weights @ space.coordinates(head.shapes(person)))
@@ -132,29 +139,79 @@ def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: 
         upper.append(clip.upper)
         template.append(space.template(person))
     return Motions(
-        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.concatenate(mouth),
-        np.concatenate(upper), np.stack(template), _offsets(mel), _offsets(motion),
+        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone),
+        np.concatenate(mouth), np.concatenate(upper), np.stack(template), _offsets(mel),
+        _offsets(motion),
     )  # fmt: skip
+
+
+class Crowd:
+    """The sounds of the last clips, for voices in the background."""
+
+    def __init__(self, most: int = 24) -> None:
+        self._sounds: deque[Floats] = deque(maxlen=most)
+
+    def join(self, samples: Floats) -> None:
+        self._sounds.append(samples)
+
+    def babble(self, n: int, rng: np.random.Generator) -> Floats | None:
+        """(n,) samples of three to six of them at once; None before anybody has spoken."""
+        if len(self._sounds) < 6:
+            return None
+        chosen = rng.choice(len(self._sounds), int(rng.integers(3, 7)), replace=False)
+        return sum(
+            (np.resize(np.roll(self._sounds[k], int(rng.integers(len(self._sounds[k])))), n)
+             for k in chosen), np.zeros(n, np.float32),
+        )  # fmt: skip
 
 
 def _offsets(parts: Sequence[Floats]) -> Ints:
     return np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int32)
 
 
-def prepare(folder: Path, head: Head, count: int, templates: int, seed: int) -> None:
-    """Makes the generator's data set of `count` clips in `folder`."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Data sets of recordings (training.prepare) that join the generator's clips."""
+
+    folders: tuple[Path, ...] = ()
+    variants: int = 2  # how often each clip is heard, each time at another speed
+
+    def names(self, folder: Path) -> list[str]:
+        """The clips of one of them that may be learnt from."""
+        kept = set(store.read_page(folder).get("held_out", ()))
+        return [n for n in store.names(folder) if n not in kept]
+
+    def clips(self, seed: int) -> Iterator[Clip]:
+        """All of them, in an order that mixes the data sets; the first hearing is at full speed."""
+        rng = np.random.default_rng([seed, 7])
+        jobs = [(f, n, v) for f in self.folders for n in self.names(f)
+                for v in range(self.variants)]  # fmt: skip
+        for k in rng.permutation(len(jobs)):
+            folder, name, variant = jobs[k]
+            clip = store.load(folder / f"{name}.npz")
+            yield at_speed(clip, float(rng.uniform(0.87, 1.15))) if variant else clip
+
+
+def prepare(
+    folder: Path, head: Head, count: int, templates: int, seed: int, recorded: Recorded
+) -> None:
+    """Makes the data set in `folder`: `count` of the generator's clips, and what was recorded."""
     folder.mkdir(parents=True, exist_ok=True)
     modes = len(head.identity_basis)
-    some = clips(part("train"), min(count, 60), modes, seed)
+    some = chain(clips(part("train"), min(count, 60), modes, seed), _few(recorded, seed))
     space = head_space(head, ((head.person(c.identity), c.weights[::5]) for c in some), templates)
-    made = tqdm(clips(part("train"), count, modes, seed), "clips", count, leave=False)
-    train = build(head, made, space, seed, distorted=True)
+    made = chain(clips(part("train"), count, modes, seed), recorded.clips(seed))
+    train = build(head, tqdm(made, "clips", leave=False), space, seed, distorted=True)
     few = max(6, min(40, count // 20))
     known = build(head, clips(part("test"), few, modes, seed + 1), space, seed, distorted=False)
     new = build(head, clips(part("voices"), few, modes, seed + 2), space, seed, distorted=False)
     for name, value in (("train", train), ("test", known), ("voices", new), ("space", space)):
         fields = {f: getattr(value, f) for f in value.__slots__}
         np.savez(folder / f"{name}.npz", **fields)
+
+
+def _few(recorded: Recorded, seed: int, most: int = 120) -> Iterator[Clip]:
+    return islice(recorded.clips(seed), most)
 
 
 def load(folder: Path, name: str) -> Motions:

@@ -30,12 +30,13 @@ from .net import MeshTalk, Sizes
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """The generator's data set; made once for each different set of values."""
+    """The data set; made once for each different set of values."""
 
     clips: int = 900  # of about 10 s
     templates: int = 24  # principal components of the people's neutral faces
     seed: int = 0
     folder: Path = Path("runs/data")
+    recorded: data.Recorded = field(default_factory=data.Recorded)
 
 
 NETS = ("meshtalk", "regression", "voca", "continuous")
@@ -75,18 +76,24 @@ class Trained:
 
 def data_folder(config: DataConfig) -> Path:
     """The data set's place, named by all that it depends on; made when it is not there."""
-    name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources()}"
+    name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources(config)}"
     folder = config.folder / name
     if not (folder / "space.npz").exists():
-        data.prepare(folder, Head.load(), config.clips, config.templates, config.seed)
+        data.prepare(
+            folder, Head.load(), config.clips, config.templates, config.seed, config.recorded
+        )
     return folder
 
 
-def _sources() -> str:
-    """A short hash of the head and of the code that makes clips."""
+def _sources(config: DataConfig) -> str:
+    """A short hash of the head, of the code that makes clips, and of what was recorded."""
     code = Path(clips_module.__file__).parent
     files = [*sorted(code.glob("*.py")), Path(data.__file__), MODELS / "head" / "about.json"]
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
+    parts = [f.read_bytes() for f in files]
+    for one in config.recorded.folders:
+        parts.append("\n".join(config.recorded.names(one)).encode())
+    parts.append(str(config.recorded.variants).encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:8]
 
 
 def full_sizes(config: Config, folder: Path) -> Sizes:

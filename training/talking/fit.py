@@ -31,7 +31,7 @@ from training.head.landmarks import (
 
 Doubles = NDArray[np.float64]
 MODES = 50  # of the identity basis
-ROUNDS = 4  # pose and expression in turn
+ROUNDS = 3  # pose and expression in turn
 DOUBT = 1.5  # millimetres of residual from which on a point counts less
 RIDGE = 20.0  # what a weight of 1 costs, in square millimetres
 TOGETHER = 40.0  # what it costs when left and right differ by 1

@@ -86,16 +86,16 @@ def _correlation(a: Doubles, b: Doubles) -> float:
 
 
 def best(curves: Sequence[Doubles]) -> Offset:
-    """The offset at which clips of one source agree best, to a part of 1 / FPS."""
+    """The offset at which clips of one source agree best, to a part of 1 / FPS; agreement 0 where
+    there is none."""
     whole = np.stack(list(curves))
     known = np.isfinite(whole).any(0)
     mean = np.full(whole.shape[1], -1.0)
     mean[known] = np.nanmean(whole[:, known], axis=0)
     peak = int(mean.argmax())
-    if 0 < peak < len(mean) - 1:
-        a, b, c = mean[peak - 1 : peak + 2]
-        part = 0.5 * (a - c) / min(a - 2 * b + c, -1e-12)
-    else:
-        part = 0.0
+    if not 0 < peak < len(mean) - 1:
+        return Offset(0.0, 0.0)  # it grows to the very edge: there is no best one
+    a, b, c = mean[peak - 1 : peak + 2]
+    part = 0.5 * (a - c) / min(a - 2 * b + c, -1e-12)
     lag = peak - (len(mean) - 1) // 2 + float(np.clip(part, -0.5, 0.5))
     return Offset(lag / FPS, float(mean[peak]))

@@ -23,6 +23,7 @@ from engine.head import Head
 from engine.types import Floats
 from training.data import align, store
 from training.data.clips import Clip
+from training.data.recordings import held_out
 from training.data.voices import RATE
 from training.loop import tell
 
@@ -31,7 +32,7 @@ from .motion import Moved, Person
 from .recordings import Recording, by_person, recordings, seen, sound, watch_all
 from .sheet import sheet
 
-SURE = 0.15  # agreement of sound and lips from which on an offset is believed
+SURE = 0.25  # agreement of sound and lips from which on an offset is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Options:
     out: Path
     words: Path | None  # NAME.align beside the videos' names: the words that are said
     second: float  # share of the clips that are fitted twice, to know the fit's own noise
+    hold_out: str  # what is kept for testing: clips, people or all
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Preparation:
         store.save(self.options.out, one.name, clip, self._refit(one, person, begin, seconds))
         own = offset.best([heard.curve])
         self.clips[one.name] = {
-            "file": str(one.file), "person": one.person, "source": one.source,
+            "file": str(one.file), "text": text, "person": one.person, "source": one.source,
             "begin": round(begin, 4), "own_offset": round(own.seconds, 4),
             "agreement": round(own.agreement, 3), "seconds": round(seconds, 2),
             **_rounded(moved),
@@ -128,11 +130,20 @@ class Preparation:
         return motion.at_sound(again, begin, seconds)["weights"]
 
     def page(self) -> dict[str, Any]:
+        kept = self.options.hold_out
         return {
             "made_by": "python -m training.prepare talking",
             "people": sorted({c["person"] for c in self.clips.values()}),
+            "held_out": [n for n, c in sorted(self.clips.items()) if _held_out(kept, c)],
             "clips": self.clips, "sources": self.sources, "refused": self.refused,
         }  # fmt: skip
+
+
+def _held_out(kept: str, clip: dict[str, Any]) -> bool:
+    """By the sentence where it is known, so that none is heard in training and in a test."""
+    if kept == "all":
+        return True
+    return held_out(clip["person"] if kept == "people" else clip["text"] or clip["file"])
 
 
 def second(one: Recording, share: float) -> bool:
@@ -171,9 +182,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--each", action="store_true", help="every file shows another person")
     parser.add_argument("--words", type=Path, help="folder of NAME.align (words and their times)")
     parser.add_argument("--second", type=float, default=0.1, help="share fitted twice (0.1)")
+    parser.add_argument("--hold-out", choices=("clips", "people", "all"), default="clips",
+                        help="what is kept for testing: a fifth of the sentences, of the people, "
+                        "or everything")  # fmt: skip
     parser.add_argument("--teachers", type=Path, help="folder of ./run teachers")
     args = parser.parse_args(argv)
-    options = Options(args.out, args.words, args.second)
+    options = Options(args.out, args.words, args.second, args.hold_out)
     page = prepare(args.folder, options, args.each, args.teachers)
     seconds = sum(c["seconds"] for c in page["clips"].values())
     made, people, refused = (len(page[k]) for k in ("clips", "people", "refused"))

@@ -16,12 +16,13 @@ from training.data import store
 from training.data.clips import FPS
 
 SIDE = 160  # pixels of one picture
+FACE = slice(SIDE // 8, SIDE // 8 + SIDE), slice(SIDE // 2, SIDE // 2 + SIDE)  # of the drawn one
 
 
 def sheet(dataset: Path, file: Path, clips: int = 8, frames: int = 9) -> None:
     """Writes FILE: `clips` of the data set, spread over its people, `frames` of each."""
     page = store.read_page(dataset)["clips"]
-    studio = Studio(Head.load(), "ines", RenderConfig(size=f"{SIDE}x{SIDE}"))
+    studio = Studio(Head.load(), "ines", RenderConfig(size=f"{2 * SIDE}x{2 * SIDE}"))
     rows = [strip(dataset, name, page[name], studio, frames) for name in _spread(page, clips)]
     cv2.imwrite(str(file), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
@@ -59,7 +60,7 @@ def draw(studio: Studio, weights: Floats, angles: Floats) -> Bytes:
     face = FaceMesh(0.0, studio.head.pose(studio.person, weights))
     studio.canvas.begin()
     studio.scene.draw(World(0.0, face, Motion(0.0, weights, angles)))
-    return studio.canvas.read()[..., :3].copy()
+    return studio.canvas.read()[FACE][..., :3].copy()
 
 
 def _pictures(video: Path, seen: Path, times: Sequence[float]) -> list[Bytes]:
