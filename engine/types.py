@@ -38,6 +38,17 @@ class VideoFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """One face cut out of a VideoFrame, upright and at a standard place (see engine.faces)."""
+
+    t: float
+    track: int  # the same number for the same face as long as it is followed
+    pixels: Bytes  # (s, s, 3) RGB; s = 112 for identity, 256 (or 128) for CEST
+    to_frame: Floats  # (2, 3): from pixels of the crop to those of the frame
+    quality: float  # in [0, 1]: how far the picture of this face can be relied on
+
+
+@dataclass(frozen=True, slots=True)
 class FaceMesh:
     """A face's surface, in head space (see engine.head)."""
 

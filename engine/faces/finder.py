@@ -1,8 +1,7 @@
 """Where the faces in a picture are: BlazeFace, short range (Bazarevsky et al. 2019).
 
 The net looks at a square of 128 pixels and answers for 896 anchors: two at each place of a
-16 x 16
-grid, six at each of an 8 x 8 one. Faces that overlap are averaged by their scores, as its
+16 x 16 grid, six at each of an 8 x 8 one. Faces that overlap are averaged by their scores, as its
 authors do.
 """
 
@@ -17,12 +16,13 @@ from ..types import Bytes, Floats
 
 SIDE = 128  # pixels that the net sees
 POINTS = 6  # right eye, left eye, nose, mouth, right ear, left ear: the person's right first
+_ENOUGH = 4  # pixels of the picture, each way, that are averaged into one that the net sees
 OVERLAP = 0.3  # intersection over union from which on two boxes are one face
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One face, in pixels of the picture: x to the right, y down."""
+    """One face, in pixels of the picture: x to the right, y down, the first one's centre at 0."""
 
     box: Floats  # (4,) left, top, right, bottom
     points: Floats  # (6, 2)
@@ -69,6 +69,7 @@ def _square(pixels: Bytes) -> tuple[Floats, float]:
     h, w = pixels.shape[:2]
     scale = max(h, w) / SIDE
     size = max(1, round(w / scale)), max(1, round(h / scale))
+    pixels = pixels[:: (skip := max(1, int(scale) // _ENOUGH)), ::skip]
     square = np.zeros((SIDE, SIDE, 3), np.float32)
     square[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return square, scale
@@ -78,8 +79,8 @@ def _merged(places: Floats, anchors: Floats, scores: Floats, scale: float) -> li
     """Decoded places (n, 16): centre, size, six points; overlapping ones averaged."""
     centre = places[:, :2] + anchors * SIDE
     half = places[:, 2:4] / 2
-    boxes = np.concatenate([centre - half, centre + half], 1) * scale
-    points = (places[:, 4:].reshape(-1, POINTS, 2) + anchors[:, None] * SIDE) * scale
+    boxes = np.asarray(np.concatenate([centre - half, centre + half], 1) * scale - 0.5, np.float32)
+    points = (places[:, 4:].reshape(-1, POINTS, 2) + anchors[:, None] * SIDE) * scale - 0.5
     found = []
     left = np.argsort(-scores)
     while len(left):
