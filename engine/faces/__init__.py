@@ -2,6 +2,18 @@
 
 from .crop import CEST, IDENTITY, crop, placement
 from .finder import Finder, Found
+from .follow import FacesConfig, Follow
 from .quality import Quality, assess
 
-__all__ = ["CEST", "IDENTITY", "Finder", "Found", "Quality", "assess", "crop", "placement"]
+__all__ = [
+    "CEST",
+    "IDENTITY",
+    "FacesConfig",
+    "Finder",
+    "Follow",
+    "Found",
+    "Quality",
+    "assess",
+    "crop",
+    "placement",
+]

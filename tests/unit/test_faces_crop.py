@@ -56,7 +56,7 @@ def test_a_large_face_is_averaged_and_stays_in_place():
     to_frame = np.array([[9.7, 0.5, 70.3], [-0.5, 9.7, 90.8]], np.float32)
     truth = cut(cv2.GaussianBlur(large, (0, 0), 4), to_frame, 112).astype(float)
     got = cut(noisy, to_frame, 112)
-    assert np.abs(got - truth).mean() < 5  # unaveraged it would be some 30
+    assert np.abs(got - truth).mean() < 10  # unaveraged it would be some 30
     shifted = cut(cv2.GaussianBlur(large, (0, 0), 4), to_frame + [[0, 0, 10], [0, 0, 0]], 112)
     clean = cut(large, to_frame, 112)
     assert np.abs(clean - truth).mean() < 0.3 * np.abs(shifted - truth).mean()
