@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ..errors import ConfigError, DeviceError
-from ..types import VideoFrame
+from ..types import Bytes, VideoFrame
 
 
 class VideoFile:
@@ -41,7 +42,7 @@ class VideoFile:
                     if frame.time is None:
                         continue
                     first = frame.time if first is None else first
-                    yield VideoFrame(frame.time - first, frame.to_ndarray(format="rgb24"))
+                    yield VideoFrame(frame.time - first, pixels_of(frame))
             except (av.error.FFmpegError, ValueError) as e:
                 raise DeviceError(f"the pictures in {self.path} are broken: {e}") from e
 
@@ -55,6 +56,11 @@ class VideoFile:
         if not container.streams.video:
             raise DeviceError(f"{self.path} has no pictures in it; give a video")
         return container.streams.video[0]
+
+
+def pixels_of(frame: av.VideoFrame) -> Bytes:
+    """(h, w, 3) RGB."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _begin(stream: "av.stream.Stream") -> float:
