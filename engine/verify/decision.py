@@ -131,6 +131,8 @@ class Stream:
         claim: str | None = None,
     ) -> None:  # fmt: skip
         self._model, self._config, self._floor, self._claim = model, config, floor, claim
+        self._last: Ruling | None = None
+        self._began, self._unlike, self._frames = 0.0, 0, 0
         self._restart()
 
     def push(self, t: float, embedding: Floats, people: People) -> Ruling:
@@ -145,10 +147,10 @@ class Stream:
             self._add(t, embedding)
             held = None
         found = self._found(held, people)
-        state, name, why = (
-            ("match", held.name, held.reason) if held else self._decide(t, found, bounds)
-        )
-        self._last = self._ruling(state, name, why, t, found, bounds)
+        if held:
+            self._last = self._ruling("match", held.name, held.reason, t, found, bounds)
+        else:
+            self._last = self._ruling(*self._decide(t, found, bounds), t, found, bounds)
         return self._last
 
     def _found(self, held: Ruling | None, people: People) -> list[Candidate]:
@@ -222,4 +224,4 @@ class Stream:
         self._long = Mean(self._config.memory, time)
         self._recent = Mean(self._config.recent, time)
         self._began, self._unlike, self._frames = 0.0, 0, 0
-        self._last: Ruling | None = None
+        self._last = None

@@ -55,9 +55,7 @@ class Vault:
         try:
             return self._seal.decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
         except (InvalidTag, ValueError) as e:
-            raise GalleryError(
-                "a record of the gallery was altered; restore it from a copy"
-            ) from e
+            raise GalleryError("a record of the gallery was altered; restore it from a copy") from e
 
     def pseudonym(self, name: str) -> bytes:
         """(16 bytes) the same for the same name under this key only."""

@@ -13,10 +13,12 @@ of a single frame's, and the evidence of a stream is the log-likelihood ratio of
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..types import Floats
+Scores = NDArray[np.floating[Any]]
 
 _KNOTS = 200
 _TAIL = 0.9  # normal scores: over how many of the last ones the line beyond them is laid
@@ -41,8 +43,8 @@ UNMEASURED = Stays(0.8, 1.0)  # where no streams were measured: frames add littl
 class ScoreModel:
     """Strangers' and enrolled people's similarities, and how far frames repeat one another."""
 
-    knots: Floats  # (k,) similarities, rising
-    normal: Floats  # (k,) the normal scores of the knots
+    knots: Scores  # (k,) similarities, rising
+    normal: Scores  # (k,) the normal scores of the knots
     mean: float  # normal score of enrolled people: mean and deviation of single frames
     deviation: float
     strangers: Stays
@@ -59,7 +61,7 @@ class ScoreModel:
         """Normal score of a mean over `frames`; of strangers it has the variance share(frames)."""
         root = self.strangers.share(frames) ** 0.5
         single = self.middle + (similarity - self.middle) / root
-        return root * _beyond(single, self.knots, self.normal)
+        return root * float(_beyond(single, self.knots, self.normal))
 
     def llr(self, similarity: float, frames: float = 1.0) -> float:
         """Log-likelihood ratio, nats: the enrolled person against a stranger.
@@ -83,17 +85,25 @@ class ScoreModel:
             low, high = (middle, high) if self.llr(middle, frames) < llr else (low, middle)
         return high
 
+    def threshold(self, fmr: float) -> float:
+        """The least similarity that at most this share of strangers reaches, single frames."""
+        low, high = -1.0, 1.5
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.fmr(middle) > fmr else (low, middle)
+        return high
+
     def fmr(self, similarity: float) -> float:
         """The share of strangers of at least this similarity, single frames."""
-        return NormalDist().cdf(-_beyond(similarity, self.knots, self.normal))
+        return NormalDist().cdf(-float(_beyond(similarity, self.knots, self.normal)))
 
 
 def fit(
-    strangers: Floats,
-    enrolled: Floats,
+    strangers: Scores,
+    enrolled: Scores,
     people: int,
-    stranger_streams: list[tuple[Floats, Floats]] | None = None,
-    enrolled_streams: list[tuple[Floats, Floats]] | None = None,
+    stranger_streams: list[tuple[Scores, Scores]] | None = None,
+    enrolled_streams: list[tuple[Scores, Scores]] | None = None,
 ) -> ScoreModel:
     """From similarities of single pictures (n,), (m,), and of streams as (seconds, similarity)."""
     ordered = np.sort(np.asarray(strangers, np.float64))
@@ -126,13 +136,13 @@ class NormalScale:
         return -far, far
 
 
-def stays_of(streams: list[tuple[Floats, Floats]]) -> Stays:
+def stays_of(streams: list[tuple[Scores, Scores]]) -> Stays:
     """From streams of (seconds (n,), scores (n,)): one-way analysis of variance, then the lags.
 
     The share between streams is the intraclass correlation (Shrout & Fleiss 1979, ICC(1));
     the correlation time is the one whose exponential fits the products of residuals best.
     """
-    long = [(np.asarray(t), np.asarray(s, np.float64)) for t, s in streams if len(t) > 1]
+    long = [(t, s) for t, s in streams if len(t) > 1]
     if len(long) < 3:
         return UNMEASURED
     sizes = np.array([len(s) for _, s in long], np.float64)
@@ -146,13 +156,13 @@ def stays_of(streams: list[tuple[Floats, Floats]]) -> Stays:
     return Stays(float(between / max(between + noise, 1e-12)), seconds)
 
 
-def effective_number(t: Floats, seconds: float) -> float:
+def effective_number(t: Scores, seconds: float) -> float:
     """Of how many independent frames the mean of frames at `t` is worth."""
     correlation = np.exp(-np.abs(np.subtract.outer(t, t)) / max(seconds, 1e-6))
     return float(len(t) ** 2 / correlation.sum())
 
 
-def _correlation_time(streams: list[tuple[Floats, Floats]]) -> float:
+def _correlation_time(streams: list[tuple[Scores, Scores]]) -> float:
     """Seconds, among 40 from 0.02 to 5: least squares over all pairs of frames.
 
     Residuals from a stream's own mean lack what the mean took up: with q = 1 / effective number,
@@ -170,12 +180,11 @@ def _correlation_time(streams: list[tuple[Floats, Floats]]) -> float:
     return float(times[int(np.argmin(errors))])
 
 
-def _beyond(x: float | Floats, knots: Floats, values: Floats) -> float | Floats:
+def _beyond(x: Scores | float, knots: Scores, values: Scores) -> Scores:
     """Linear between the knots, and beyond them on along the line through the last ones."""
     tail = max(2, int(np.searchsorted(-values[::-1], -(values[-1] - _TAIL))))
     inner = np.interp(x, knots, values)
     above = (values[-1] - values[-tail]) / (knots[-1] - knots[-tail])
     below = (values[tail - 1] - values[0]) / (knots[tail - 1] - knots[0])
     out = inner + np.maximum(np.subtract(x, knots[-1]), 0) * above
-    out = out + np.minimum(np.subtract(x, knots[0]), 0) * below
-    return float(out) if np.ndim(out) == 0 else out
+    return np.asarray(out + np.minimum(np.subtract(x, knots[0]), 0) * below)

@@ -121,7 +121,9 @@ class SqliteStore:
     def _checked(self) -> None:
         """GalleryError where the file is not whole, before anything could be written to it."""
         if not self._path.stat().st_size:
-            raise GalleryError(f"{self.where} is empty, so it is no gallery; restore it from a copy")
+            raise GalleryError(
+                f"{self.where} is empty, so it is no gallery; restore it from a copy"
+            )
         with self._reading() as db:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}

@@ -22,9 +22,15 @@ class Row:
 class Store(Protocol):
     """Writes are atomic and durable once they return. Errors are GalleryError, in one line."""
 
-    where: str  # for messages; no password in it
-    beside: Path | None  # a file of the data, where there is one on this machine
     searches: bool  # whether nearest() works here; then rows need their template
+
+    @property
+    def where(self) -> str:
+        """For messages; no password in it."""
+
+    @property
+    def beside(self) -> Path | None:
+        """The file of the data, where there is one on this machine."""
 
     def meta(self) -> dict[str, str]:
         """What is known of the gallery; empty where there is none yet."""
