@@ -4,6 +4,7 @@ With N pairs of strangers nothing can be claimed below 3/N (rule of three, 95 %)
 a person are not independent, so intervals come from drawing people, not pairs, anew (ISO 19795-1).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
@@ -59,8 +60,9 @@ def calibrate(cohort: Cohort, gallery: Gallery, target_fmr: float) -> Calibratio
             "cohort"
         )
     fmr = target_fmr / size
-    draws = [thresholds(cohort, [fmr], w)[0] for w in _people_drawn(cohort.people)]
-    strangers = thresholds(cohort, [fmr])[0]
+    tail = Tail(cohort, fmr)
+    draws = [tail.thresholds([fmr], w)[0] for w in _people_drawn(cohort.people)]
+    [strangers] = tail.thresholds([fmr])
     names = [p.name for p in people]
     ceiling, alike = (
         _enrolled(np.stack([p.template for p in people]), fmr) if size > 1 else (-1.0, None)
@@ -74,35 +76,40 @@ def calibrate(cohort: Cohort, gallery: Gallery, target_fmr: float) -> Calibratio
     )  # fmt: skip
 
 
-def thresholds(cohort: Cohort, rates: list[float], weights: Scores | None = None) -> list[float]:
-    """The least similarities that at most these shares of strangers' pairs reach.
+class Tail:
+    """The strangers' pairs that score highest, enough of them for rates up to `most`."""
 
-    `weights` (p,) counts each person so often, as a bootstrap does.
-    """
-    w = np.ones(cohort.people) if weights is None else np.asarray(weights, np.float64)
-    pairs = np.multiply.outer(w, w)[~np.eye(cohort.people, dtype=bool)]
-    scores = cohort.strangers
-    keep = max(1000, int(4 * max(rates) * len(scores)))
-    top = np.argpartition(scores, -keep)[-keep:] if keep < len(scores) else np.arange(len(scores))
-    top = top[np.argsort(-scores[top])]
-    reached = np.cumsum(pairs[top]) / pairs.sum()
-    found = []
-    for rate in rates:
-        at = int(np.searchsorted(reached, rate * (1 + 1e-9), side="right"))
-        found.append(float(scores[top[min(at, len(top) - 1)]]) + 1e-6)
-    return found
+    def __init__(self, cohort: Cohort, most: float) -> None:
+        scores, self._people = cohort.strangers, cohort.people
+        keep = min(max(1000, int(4 * most * len(scores))), len(scores))
+        top = np.argpartition(scores, len(scores) - keep)[-keep:]
+        top = top[np.argsort(-scores[top])]
+        self._scores = scores[top]
+        self._one, other = np.divmod(top, self._people - 1)  # the diagonal is left out
+        self._other = other + (other >= self._one)
+
+    def thresholds(self, rates: Sequence[float], weights: Scores | None = None) -> list[float]:
+        """The least similarities that at most these shares of strangers' pairs reach.
+
+        `weights` (p,) counts each person so often, as a bootstrap does.
+        """
+        w = np.ones(self._people) if weights is None else weights
+        reached = np.cumsum(w[self._one] * w[self._other]) / (w.sum() ** 2 - (w**2).sum())
+        at = np.searchsorted(reached, np.asarray(rates) * (1 + 1e-9), side="right")
+        return [float(x) + 1e-6 for x in self._scores[np.minimum(at, len(reached) - 1)]]
 
 
 def det(cohort: Cohort) -> tuple[Scores, Scores, Scores]:
     """Rates (n,) of false matches that can be claimed; misses there (n,), their interval (2, n)."""
     rates = _RATES[_RATES >= least_claim(cohort)]
-    lines = thresholds(cohort, list(rates))
+    tail = Tail(cohort, float(rates[-1]))
+    lines = tail.thresholds(rates.tolist())
     misses = np.array([_misses(cohort, line)[0] for line in lines])
     draws = []
     for w in _people_drawn(cohort.people, 60):
         own = np.diag(cohort.similarity)
         has = np.isfinite(own)
-        moved = thresholds(cohort, list(rates), w)
+        moved = tail.thresholds(rates.tolist(), w)
         draws.append([np.average(own[has] < line, weights=w[has] + 1e-12) for line in moved])
     return rates, misses, np.percentile(draws, [2.5, 97.5], axis=0)
 

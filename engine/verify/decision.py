@@ -42,6 +42,7 @@ class DecisionConfig:
     memory: float = 10.0  # seconds after which a frame counts for 1/e
     recent: float = 1.5  # seconds: the same for the question whether it is still the same person
     patience: float = 6.0  # seconds of usable frames after which no decision is a decision
+    least: int = 3  # frames before somebody is called a stranger: the first may be spoilt
     apart: float = 19.0  # how much likelier the best of two enrolled people must be
     other: int = 3  # frames in a row unlike those before, after which it is another person
 
@@ -172,7 +173,7 @@ class Stream:
         alike = len(llrs) > 1 and llrs[0] - llrs[1] < log(self._config.apart)
         if enough and not alike:
             return "match", found[0][0], "enough evidence"
-        if llrs[0] <= bounds.reject:
+        if llrs[0] <= bounds.reject and self._frames >= self._config.least:
             return stranger, None, "another face" if self._claim else "a stranger"
         if self._last and self._last.state == stranger:
             return stranger, None, self._last.reason  # held until there is enough evidence

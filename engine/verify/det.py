@@ -63,7 +63,7 @@ def draw_det(
     plot.text(_SIZE / 2, 18, title, "mm", 14)
     plot.text((_SIZE + _LEFT) / 2, _SIZE - 18, "false-match rate, one comparison", "mm")
     plot.text(10, 18, "FNMR", "lm")
-    plot.text(x / _FINE + 9, y / _FINE - 4, "threshold", "lb")
+    plot.text(x / _FINE + 9, y / _FINE + 5, "threshold", "lt")
     try:
         plot.image.resize((_SIZE, _SIZE), Image.Resampling.LANCZOS).save(file)
     except (OSError, ValueError) as e:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 Scores = NDArray[np.floating[Any]]
 
 _KNOTS = 200
+_STEADIEST = 0.5  # normal scores: pictures in the world are more unlike than those of a cohort
+_FAR = 4.0  # a similarity that no mean over frames reaches, even scaled up to a single frame's
 _TAIL = 0.9  # normal scores: over how many of the last ones the line beyond them is laid
 
 
@@ -61,7 +63,7 @@ class ScoreModel:
         """Normal score of a mean over `frames`; of strangers it has the variance share(frames)."""
         root = self.strangers.share(frames) ** 0.5
         single = self.middle + (similarity - self.middle) / root
-        return root * float(_beyond(single, self.knots, self.normal))
+        return root * float(np.interp(single, self.knots, self.normal))
 
     def llr(self, similarity: float, frames: float = 1.0) -> float:
         """Log-likelihood ratio, nats: the enrolled person against a stranger.
@@ -95,7 +97,7 @@ class ScoreModel:
 
     def fmr(self, similarity: float) -> float:
         """The share of strangers of at least this similarity, single frames."""
-        return NormalDist().cdf(-float(_beyond(similarity, self.knots, self.normal)))
+        return NormalDist().cdf(-float(np.interp(similarity, self.knots, self.normal)))
 
 
 def fit(
@@ -107,33 +109,26 @@ def fit(
 ) -> ScoreModel:
     """From similarities of single pictures (n,), (m,), and of streams as (seconds, similarity)."""
     ordered = np.sort(np.asarray(strangers, np.float64))
-    normal = np.linspace(*NormalScale(len(ordered)).ends, _KNOTS)
-    shares = np.array([NormalDist().cdf(x) for x in normal])
-    knots = np.maximum.accumulate(np.quantile(ordered, shares))
-    knots += np.arange(_KNOTS) * 1e-7  # strictly rising
-    z = _beyond(np.asarray(enrolled, np.float64), knots, normal)
-    streams = [
-        [(t, _beyond(s, knots, normal)) for t, s in some or []]
+    inner = np.linspace(*_reach(len(ordered)), _KNOTS)
+    shares = np.array([NormalDist().cdf(x) for x in inner])
+    rising = np.maximum.accumulate(np.quantile(ordered, shares)) + np.arange(_KNOTS) * 1e-6
+    knots, normal = _lengthened(rising, inner)
+    z = np.interp(enrolled, knots, normal)
+    streams: list[list[tuple[Scores, Scores]]] = [
+        [(t, np.interp(s, knots, normal)) for t, s in some or []]
         for some in (stranger_streams, enrolled_streams)
     ]
     stays = [stays_of(some) if len(some) > 2 else UNMEASURED for some in streams]
     return ScoreModel(
-        knots.astype(np.float32), normal.astype(np.float32), float(np.mean(z)),
-        max(float(np.std(z)), 0.1), stays[0], stays[1], len(ordered), people,
+        knots, normal, float(np.mean(z)),
+        max(float(np.std(z)), _STEADIEST), stays[0], stays[1], len(ordered), people,
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class NormalScale:
-    """How far out n scores reach on a normal scale."""
-
-    n: int
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The normal scores of the three lowest and highest: fewer say nothing of a tail."""
-        far = NormalDist().inv_cdf(1 - min(0.4, 3 / max(self.n, 1)))
-        return -far, far
+def _reach(n: int) -> tuple[float, float]:
+    """Normal scores of the third lowest and third highest of n: fewer say nothing of a tail."""
+    far = NormalDist().inv_cdf(1 - min(0.4, 3 / max(n, 1)))
+    return -far, far
 
 
 def stays_of(streams: list[tuple[Scores, Scores]]) -> Stays:
@@ -180,11 +175,10 @@ def _correlation_time(streams: list[tuple[Scores, Scores]]) -> float:
     return float(times[int(np.argmin(errors))])
 
 
-def _beyond(x: Scores | float, knots: Scores, values: Scores) -> Scores:
-    """Linear between the knots, and beyond them on along the line through the last ones."""
-    tail = max(2, int(np.searchsorted(-values[::-1], -(values[-1] - _TAIL))))
-    inner = np.interp(x, knots, values)
-    above = (values[-1] - values[-tail]) / (knots[-1] - knots[-tail])
-    below = (values[tail - 1] - values[0]) / (knots[tail - 1] - knots[0])
-    out = inner + np.maximum(np.subtract(x, knots[-1]), 0) * above
-    return np.asarray(out + np.minimum(np.subtract(x, knots[0]), 0) * below)
+def _lengthened(knots: Scores, normal: Scores) -> tuple[Scores, Scores]:
+    """With a knot far out at either end, on the line through the last ones before it."""
+    tail = max(2, int(np.searchsorted(-normal[::-1], -(normal[-1] - _TAIL))))
+    above = (normal[-1] - normal[-tail]) / (knots[-1] - knots[-tail])
+    below = (normal[tail - 1] - normal[0]) / (knots[tail - 1] - knots[0])
+    ends = normal[0] + below * (-_FAR - knots[0]), normal[-1] + above * (_FAR - knots[-1])
+    return np.concatenate([[-_FAR], knots, [_FAR]]), np.concatenate([ends[:1], normal, ends[1:]])

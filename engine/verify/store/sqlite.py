@@ -125,10 +125,16 @@ class SqliteStore:
                 f"{self.where} is empty, so it is no gallery; restore it from a copy"
             )
         with self._reading() as db:
+            db.execute("BEGIN")  # what was left of a killed writer is rolled back; others wait
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            pages = db.execute("PRAGMA page_count").fetchone()[0]
+            size = db.execute("PRAGMA page_size").fetchone()[0]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
-        if found != "ok":
-            raise GalleryError(f"{self.where} is damaged ({found}); restore it from a copy")
+            whole = self._path.stat().st_size == pages * size
+            db.execute("COMMIT")
+        if found != "ok" or not whole:
+            why = found if found != "ok" else "its end is missing"
+            raise GalleryError(f"{self.where} is damaged ({why}); restore it from a copy")
         if not {"meta", "person"} <= tables:
             raise GalleryError(f"{self.where} is a database, but no gallery; name another file")
 
