@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import ConfigError, GalleryError
+from ..errors import ConfigError, EngineError, GalleryError
 from ..types import Floats
 from .decision import Candidate
 from .protect import Vault, read_key
@@ -62,26 +62,11 @@ class Gallery:
         Where there is no gallery one is made, unless `make` is false.
         """
         store = open_store(where)
-        meta = store.meta()
-        if not meta and not make:
-            raise GalleryError(f"no gallery at {store.where}; enroll somebody first")
-        secret = read_key(key, beside=store.beside, make=not meta)
-        if not meta:
-            store.create(_meta(secret, maker, salt := secrets.token_bytes(16)))
-            return cls(store, Vault(secret, salt), maker)
-        if meta.get("version") != VERSION:
-            raise GalleryError(
-                f"{store.where} is of version {meta.get('version')}; update Likeness"
-            )
-        vault = Vault(secret, bytes.fromhex(meta["salt"]))
-        if meta["check"] != vault.check:
-            raise GalleryError(f"this is not the key of {store.where}; give the right --key-file")
-        if meta["model"] != maker.sha256:
-            raise GalleryError(
-                f"{store.where} was made by {meta['model_name']}, not {maker.name}: give that "
-                "model, or enroll anew into another gallery"
-            )
-        return cls(store, vault, maker)
+        try:
+            return cls(store, _vault(store, maker, key, make), maker)
+        except EngineError:
+            store.close()
+            raise
 
     @property
     def where(self) -> str:
@@ -206,6 +191,28 @@ class Gallery:
         rows = np.stack([_unit(p.template) for p in people]) if people else np.empty((0, 1))
         expires = min((p.consent.expires.timestamp() for p in people), default=float("inf"))
         return _Known(generation, [p.name for p in people], Index(rows.astype("f4")), expires)
+
+
+def _vault(store: Store, maker: Maker, key: Path | None, make: bool) -> Vault:
+    """What opens the gallery in `store`, which is made there where there is none."""
+    meta = store.meta()
+    if not meta and not make:
+        raise GalleryError(f"no gallery at {store.where}; enroll somebody first")
+    secret = read_key(key, beside=store.beside, make=not meta)
+    if not meta:
+        store.create(_meta(secret, maker, salt := secrets.token_bytes(16)))
+        return Vault(secret, salt)
+    if meta.get("version") != VERSION:
+        raise GalleryError(f"{store.where} is of version {meta.get('version')}; update Likeness")
+    vault = Vault(secret, bytes.fromhex(meta["salt"]))
+    if meta["check"] != vault.check:
+        raise GalleryError(f"this is not the key of {store.where}; give the right --key-file")
+    if meta["model"] != maker.sha256:
+        raise GalleryError(
+            f"{store.where} was made by {meta['model_name']}, not {maker.name}: give that "
+            "model, or enroll anew into another gallery"
+        )
+    return vault
 
 
 def _meta(secret: bytes, maker: Maker, salt: bytes) -> dict[str, str]:

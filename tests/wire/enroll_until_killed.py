@@ -28,6 +28,7 @@ def enroll(where, key, first, said):
     for number in range(first, first + 10_000):
         gallery.enroll(f"person {number}", face(number), consent)
         if number % 5 == 4:
+            said.send(("removing", number - 1))
             gallery.remove([f"person {number - 1}"])
             said.send(("removed", number - 1))
         said.send(("enrolled", number))
