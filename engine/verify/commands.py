@@ -285,7 +285,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _passphrase() -> str:
-    return os.environ.get("LIKENESS_PASSPHRASE") or getpass.getpass("passphrase: ")
+    """From the environment, else from whoever is at the keyboard."""
+    given = os.environ.get("LIKENESS_PASSPHRASE")
+    if not given and not sys.stdin.isatty():
+        raise ConfigError("no passphrase: set LIKENESS_PASSPHRASE, or type it at a terminal")
+    return given or getpass.getpass("passphrase: ")
 
 
 def _about(person: Person) -> dict[str, Any]:
