@@ -233,6 +233,8 @@ class Verifier:
     def _judge(self, seen: _Seen, t: float, face: Face) -> Identity:
         held = seen.identity is not None and seen.identity.verified
         wait = 0.0 if held else self._attempts.wait(t)
+        if wait > 0 and seen.identity and seen.identity.decision in ("unknown", "no_match"):
+            return replace(seen.identity, t=t, quality=face.quality, advice=face.advice)
         if wait > 0:
             return self._plain(seen, t, face, "rejected", f"too many attempts: wait {wait:.0f} s")
         if t - seen.looked < self.config.every and seen.identity:
