@@ -63,14 +63,25 @@ def check_scene(name: str) -> None:
 
 
 def scene_needs(name: str) -> tuple[str, ...]:
-    """What the class Scene writes as its `needs`, by reading its file; () where it writes none."""
+    """What the class Scene writes as its `needs`, by reading its file; () where it writes none.
+
+    ConfigError where that is no tuple of words.
+    """
     path = Path(name) if name.endswith(".py") else SCENES / f"{name}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     scenes = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Scene")
     for node in (n for scene in scenes for n in scene.body if isinstance(n, ast.Assign)):
         if any(isinstance(t, ast.Name) and t.id == "needs" for t in node.targets):
-            return tuple(ast.literal_eval(node.value))
+            return _words(name, node.value)
     return ()
+
+
+def _words(name: str, value: ast.expr) -> tuple[str, ...]:
+    elements = value.elts if isinstance(value, ast.Tuple) else [value]
+    words = [e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    if len(words) != len(elements) or not isinstance(value, ast.Tuple):
+        raise ConfigError(f'scene {name}: write its needs as ("speech",); see docs/scene.md')
+    return tuple(words)
 
 
 def scene_names() -> list[str]:

@@ -135,6 +135,10 @@ def test_what_a_scene_needs_is_read_without_running_it(tmp_path):
     own = tmp_path / "own.py"
     own.write_text('raise SystemExit\nclass Scene:\n    needs = ("speech", "faces")\n')
     assert scene_needs(str(own)) == ("speech", "faces")
+    for wrong in ('["speech"]', "NEEDS", "(1,)"):
+        own.write_text(f"class Scene:\n    needs = {wrong}\n")
+        with pytest.raises(ConfigError, match="needs"):
+            scene_needs(str(own))
 
 
 def faces(t, *advices):
