@@ -24,7 +24,7 @@ from .video import pixels_of
 log = logging.getLogger(__name__)
 
 _RATE = 48_000  # hertz: what WebRTC carries
-_QUIET = 0.1  # seconds without a packet of sound after which silence goes on instead
+_QUIET = 0.4  # seconds without a packet of sound after which silence goes on instead of it
 _FULL_SCALE = 32768.0
 
 
