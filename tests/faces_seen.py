@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -9,6 +10,7 @@ from engine.types import Bytes, Floats
 
 _GOLDEN = Path(__file__).parent / "pictures" / "golden"
 NORA = "nora"
+FPS, SIZE = 30, (640, 480)
 
 
 def head(name: str = NORA) -> Bytes:
@@ -40,3 +42,25 @@ def at(x: float, y: float, scale: float, degrees: float = 0.0) -> Floats:
     turn = cv2.getRotationMatrix2D((128, 128), degrees, scale)
     turn[:, 2] += (x - 128, y - 128)
     return np.asarray(turn, np.float32)
+
+
+def write_video(path, seconds=2, sound=False):
+    """An .mp4 of the head that sways, with a tone where `sound`."""
+    wall = scene(*SIZE)
+    with av.open(str(path), "w") as out:
+        pictures = out.add_stream("libx264", rate=FPS)
+        pictures.width, pictures.height = SIZE
+        pictures.pix_fmt = "yuv420p"
+        voice = out.add_stream("aac", rate=48_000, layout="mono") if sound else None
+        for k in range(seconds * FPS):
+            seen = place(wall, head(), at(320 + k, 250, 1.5))
+            out.mux(pictures.encode(av.VideoFrame.from_ndarray(seen, "rgb24")))
+        out.mux(pictures.encode())
+        if voice:
+            tone = np.sin(np.arange(seconds * 48_000) / 30).astype(np.float32)[None] * 0.3
+            for begin in range(0, tone.shape[1], 1024):
+                frame = av.AudioFrame.from_ndarray(tone[:, begin : begin + 1024], "fltp", "mono")
+                frame.rate, frame.pts = 48_000, begin
+                out.mux(voice.encode(frame))
+            out.mux(voice.encode())
+    return path

@@ -4,6 +4,7 @@ from .crop import CEST, IDENTITY, crop, placement
 from .finder import Finder, Found
 from .follow import FacesConfig, Follow
 from .quality import Quality, assess
+from .report import Report
 
 __all__ = [
     "CEST",
@@ -13,6 +14,7 @@ __all__ = [
     "Follow",
     "Found",
     "Quality",
+    "Report",
     "assess",
     "crop",
     "placement",
