@@ -23,3 +23,7 @@ class DeviceError(EngineError):
 
 class DeliveryError(EngineError):
     """A port, a certificate or an output file cannot be used."""
+
+
+class GalleryError(EngineError):
+    """A gallery of enrolled people cannot be opened, read or changed; nothing was overwritten."""

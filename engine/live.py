@@ -16,7 +16,7 @@ if __name__ == "__main__":  # Ctrl-C during the imports below, which take a seco
 
 from . import config as configuration
 from . import session
-from .capture import list_devices
+from .capture import describe_devices
 from .errors import EngineError
 from .head.avatar import avatar_names
 from .session import LiveConfig, Voice
@@ -43,6 +43,11 @@ FLAGS = (
     Flag("--provider", "provider", "WHERE", "auto, cpu or cuda: where the nets run"),
     Flag("--device", "capture.device", "MICROPHONE", "a microphone, by number or part of its name"),
     Flag("--audio", "capture.audio", "FILE", "a file with sound, in place of a microphone"),
+    Flag(
+        "--camera", "capture.camera", "CAMERA", "a camera, by number or part of its name; or test"
+    ),
+    Flag("--video", "capture.video", "FILE", "a file with pictures, in place of a camera"),
+    Flag("--input", "capture.input", "WHERE", "browser: microphone and camera of a page"),
     Flag("--size", "render.size", "WxH", "width x height of the picture (512x512)"),
     Flag("--quality", "render.quality", "LEVEL", "low, medium or high"),
     Flag("--background", "render.background", "COLOUR", "such as #203040, or transparent"),
@@ -156,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         if args.list_devices:
-            print("\n".join(str(d) for d in list_devices()) or "no microphone found")
+            print("\n".join(describe_devices()))
             return 0
         asyncio.run(converse(resolve(args), args.open))
     except KeyboardInterrupt:

@@ -12,18 +12,20 @@ from typing import Any, Generic, Literal, TypeVar
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import CaptureConfig, Resample, Source, open_source
+from .capture import Camera, CaptureConfig, Resample, Senses, Source, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
 from .deliver import DeliverConfig, Server
 from .deliver.files import FilesConfig, Writers
+from .deliver.intake import Intake
 from .errors import ConfigError
+from .faces import FacesConfig, Finder, Follow, Report
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
 from .render import RenderConfig, Renderer
-from .render.scene import check_scene
+from .render.scene import check_scene, scene_needs
 from .speech import MeshTalk, SpeechConfig
 from .stats import Stats
 from .types import AudioChunk, FaceMesh, Picture, World
@@ -48,6 +50,7 @@ class LiveConfig:
     serve: bool = True
     margin: float = 0.045  # seconds that computing and drawing may take on top of the look-ahead
     capture: CaptureConfig = field(default_factory=CaptureConfig)
+    faces: FacesConfig = field(default_factory=FacesConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
@@ -80,7 +83,6 @@ class Parts:
     """The loaded models and the renderer's process: all of a session that takes time to make."""
 
     def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
-        check_scene(config.render.scene)  # told now if there is none, not by the renderer's process
         head = Head.load()
         appearance = load_appearance(config.render.avatar, head)
         self.writers = closing.enter_context(Writers(config.files, config.render, head))
@@ -160,11 +162,15 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         loop = asyncio.get_running_loop()
         clock = Clock()
         # First what may be wrong with the request: models and the renderer take seconds.
-        source = open_source(config.capture, clock, stats, live=config.is_watched)
+        check_scene(config.render.scene)
+        watches = "faces" in scene_needs(config.render.scene)
+        senses = open_senses(config.capture, clock, stats, config.is_watched, watches)
+        source, report = senses.sound, Report(stats)
         parts = await loop.run_in_executor(pool, Parts, config, making)
+        follow = Follow(Finder(config.provider), config.faces) if senses.camera else None
         live = config.is_watched or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
-        voice.say(f"listening to {source.describe}")
+        voice.say(senses.describe)
         to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
         server: Server | None = None
         if config.serve:
@@ -172,34 +178,43 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
                 to16.lookahead + parts.speech.lookahead
             ]  # of each way from a sense to the face
             delay = max(paths) + config.margin
-            info = about_page(config, parts, source)
-            server = Server(config.deliver, clock, delay, stats, lambda: info)
+            info = about_page(config, parts, senses, report, clock)
+            intake = Intake(senses.browser.kinds, senses.browser.take) if senses.browser else None
+            server = Server(config.deliver, clock, delay, stats, info, intake)
             await closing.enter_async_context(server)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, source, to16, server, stop)
+            connect(flow, config, parts, senses, to16, server, stop)
+            if senses.camera and follow:
+                watch(flow, senses.camera, follow, report, stop)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
     return stats
 
 
-def about_page(config: LiveConfig, parts: Parts, source: Source) -> dict[str, Any]:
+def about_page(
+    config: LiveConfig, parts: Parts, senses: Senses, report: Report, clock: Clock
+) -> Callable[[], dict[str, Any]]:
     """What the page says of the session."""
-    return parts.about | {
-        "microphone": source.is_microphone,
-        "source": source.describe,
+    fixed = parts.about | {
+        "microphone": senses.sound.is_microphone and senses.browser is None,
+        "source": senses.sound.describe,
         "background": config.render.background,
         "lookahead": parts.speech.lookahead,
     }
+    if senses.camera is None:
+        return lambda: fixed
+    seen = {"describe": senses.camera.describe}
+    return lambda: fixed | {"camera": seen | report.now(clock.now())}
 
 
 def connect(
     flow: Flow,
     config: LiveConfig,
     parts: Parts,
-    source: Source,
+    senses: Senses,
     to16: Resample,
     server: Server | None,
     stop: asyncio.Event,
@@ -208,7 +223,8 @@ def connect(
     native = flow.channel("sound in", WAITING)
     heard = flow.channel("sound for speech", WAITING)
     passed_on = flow.channel("sound for listeners", WAITING)
-    flow.start(feed(source, native, stop))
+    source, camera = senses.sound, senses.camera
+    flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
     flow.start(share(native, [heard, passed_on], config.seconds, stop))
 
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
@@ -231,6 +247,13 @@ def connect(
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 
+def watch(flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyncio.Event) -> None:
+    """The camera's way: its newest picture, the faces in it."""
+    frames = flow.channel("pictures in", 1)
+    flow.start(feed(camera, frames, stop))
+    flow.run(frames, follow, report)
+
+
 def drawing(renderer: Renderer, stop: asyncio.Event) -> Callable[[World], Picture]:
     """Draws, and ends the session where a person closes the window."""
     loop = asyncio.get_running_loop()
@@ -244,8 +267,13 @@ def drawing(renderer: Renderer, stop: asyncio.Event) -> Callable[[World], Pictur
     return draw
 
 
-async def feed(source: Source, native: Channel[AudioChunk], stop: asyncio.Event) -> None:
-    """Runs the source until it ends or `stop` is set, which then closes its channel."""
+async def feed(
+    source: Source | Camera, native: Channel[Any], stop: asyncio.Event, last: bool = False
+) -> None:
+    """Runs the source until it ends or `stop` is set, which then closes its channel.
+
+    With `last` nothing goes on after it: the others are to stop.
+    """
     running = asyncio.create_task(source.run(native))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -255,6 +283,8 @@ async def feed(source: Source, native: Channel[AudioChunk], stop: asyncio.Event)
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+    if last:
+        stop.set()
     await native.close()
 
 

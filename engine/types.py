@@ -6,6 +6,7 @@ answers with new ones. Arrays are read-only by custom; numpy inside, never torch
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,38 @@ class VideoFrame:
 
     t: float
     pixels: Bytes  # (h, w, 3) RGB
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a frame, in its pixels: the first one's centre is (0, 0), y goes down."""
+
+    track: int  # the same number for the same face as long as it is followed
+    box: Floats  # (4,) left, top, right, bottom
+    points: Floats  # (6, 2) right eye, left eye, nose, mouth, right ear, left ear: the person's
+    score: float  # in [0, 1]: how sure it is that this is a face
+    quality: float  # in [0, 1]: how far the picture of it can be relied on
+    advice: str  # what would better that, in words for the person; "" where it is good
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The faces that are followed in one frame, possibly none."""
+
+    t: float
+    frame: VideoFrame
+    faces: tuple[Face, ...]  # those first that have been followed longest
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """One face cut out of a VideoFrame, upright and at a standard place (see engine.faces)."""
+
+    t: float
+    track: int  # the same number for the same face as long as it is followed
+    pixels: Bytes  # (s, s, 3) RGB; s = 112 for identity, 256 (or 128) for CEST
+    to_frame: Floats  # (2, 3): from pixels of the crop to those of the frame
+    quality: float  # in [0, 1]: how far the picture of this face can be relied on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +104,42 @@ class Appearance:
     freckles: float = 0.0  # in [0, 1]
     stubble: float = 0.0  # in [0, 1]
     extra: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much one source speaks for a face being who it is taken for (see engine.verify)."""
+
+    t: float
+    track: int
+    kind: str  # what it comes from: face, voice, lips
+    llr: float  # log of the likelihood ratio: + for, - against; nats
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is decided of one face at t; `similarity`, `threshold` and `evidence` are scores,
+    which only trusted callers are given: to others they are None."""
+
+    t: float  # the moment of the last frame that was used
+    track: int
+    decision: Literal["pending", "match", "no_match", "unknown", "rejected"]
+    name: str | None  # who, where the decision is match; otherwise None
+    reason: str
+    target_fmr: float  # of the whole search
+    model_id: str
+    quality: float  # in [0, 1], of the last frame
+    advice: str  # what would better the picture; "" where it is good
+    frames_used: int
+    t_decision: float  # the moment at which the decision last changed
+    request_id: str
+    similarity: float | None = None  # cosine, of the mean over frames; no probability
+    threshold: float | None = None  # the similarity that would have been accepted
+    evidence: float | None = None  # in [-1, 1]: 1 is enough to accept, -1 to reject
+
+    @property
+    def verified(self) -> bool:
+        return self.decision == "match"
 
 
 @dataclass(frozen=True, slots=True)

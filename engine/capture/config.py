@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..errors import ConfigError
 
@@ -11,10 +12,14 @@ _LONGEST_PAUSE = 3600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class CaptureConfig:
-    """What to listen to. With neither `audio` nor `device`: the default microphone."""
+    """What to listen to and to look at. With neither `audio` nor `device`: the default microphone,
+    or the sound of `video`. A camera is opened where one is named or the scene needs one."""
 
+    input: Literal["auto", "browser"] = "auto"  # "browser": what a page sends, not this machine
     device: str | int = ""  # a microphone's index, its name, or a part of it that only it has
     audio: Path | None = None  # a file of sound instead of a microphone
+    camera: str | int = ""  # a camera's index, name or a part of it; "test": a test picture
+    video: Path | None = None  # a file of pictures instead of a camera
     loop: bool = True  # while serving, the file begins again at its end
     pause: float = 1.0  # seconds of silence between its rounds
 

@@ -26,14 +26,17 @@ class FileSource:
         loop: bool = False,
         pause: float = 0.0,
         describe: str = "",
+        shift: float = 0.0,
     ) -> None:
+        """`shift`: seconds by which the sound begins later than t = 0 of the file."""
+        self._shift = shift
         self._file, self._clock = AudioFile(path), clock
         self._loop, self._pause = loop, pause
         self.rate = self._file.rate
         self.describe = describe or f"the file {path.name}, {self.rate} Hz"
 
     async def run(self, sink: Channel[AudioChunk]) -> None:
-        origin = self._clock.now() if self._clock else 0.0
+        origin = (self._clock.now() if self._clock else 0.0) + self._shift
         sent = 0
         blocks = cut(self._pieces(), block_size(self.rate))
         while (samples := await asyncio.to_thread(next, blocks, None)) is not None:
@@ -49,3 +52,24 @@ class FileSource:
         while self._loop:
             yield silence(round(self._pause * self.rate))
             yield from self._file.pieces()
+
+
+class SilentSource:
+    """Silence for `seconds`, for pictures that have no sound."""
+
+    is_microphone = False
+    rate = 48_000
+
+    def __init__(self, seconds: float, clock: Clock | None, describe: str) -> None:
+        self._seconds, self._clock, self.describe = seconds, clock, describe
+
+    async def run(self, sink: Channel[AudioChunk]) -> None:
+        origin = self._clock.now() if self._clock else 0.0
+        size, sent = block_size(self.rate), 0
+        while sent < self._seconds * self.rate:
+            t = origin + sent / self.rate
+            sent += size
+            if self._clock:
+                await self._clock.sleep_until(origin + sent / self.rate)
+            await sink.put(AudioChunk(t, silence(size), self.rate))
+        await sink.close()

@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ..errors import ConfigError, DeviceError
-from ..types import VideoFrame
+from ..types import Bytes, VideoFrame
 
 
 class VideoFile:
@@ -28,6 +28,7 @@ class VideoFile:
             self.has_sound = bool(container.streams.audio)
             self.sound_begins = _begin(container.streams.audio[0]) if self.has_sound else 0.0
             self.begins = _begin(stream)
+            self.seconds = _lasts(container, stream)
         if next(self.frames(), None) is None:
             raise DeviceError(f"no picture of {path} can be decoded; convert it to mp4")
 
@@ -42,8 +43,7 @@ class VideoFile:
                     if frame.time is None:
                         continue
                     first = frame.time if first is None else first
-                    pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-                    yield VideoFrame(frame.time - first, pixels)
+                    yield VideoFrame(frame.time - first, pixels_of(frame))
             except (av.error.FFmpegError, ValueError) as e:
                 raise DeviceError(f"the pictures in {self.path} are broken: {e}") from e
 
@@ -57,6 +57,21 @@ class VideoFile:
         if not container.streams.video:
             raise DeviceError(f"{self.path} has no pictures in it; give a video")
         return container.streams.video[0]
+
+
+def _lasts(container: InputContainer, stream: VideoStream) -> float:
+    """How long the pictures last in seconds, as the file states it; one frame at the least."""
+    frame = float(1 / (stream.average_rate or stream.guessed_rate or 25))
+    if stream.duration is not None and stream.time_base is not None:
+        return max(float(stream.duration * stream.time_base), frame)
+    if container.duration is not None:
+        return max(container.duration / av.time_base, frame)
+    return frame
+
+
+def pixels_of(frame: av.VideoFrame) -> Bytes:
+    """(h, w, 3) RGB."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _begin(stream: "av.stream.Stream") -> float:

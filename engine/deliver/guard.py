@@ -31,7 +31,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",  # see Guard
     "Cache-Control": "no-store",
     "Server": "likeness",
 }
@@ -76,9 +76,14 @@ def same(one: str, other: str) -> bool:
 
 
 class Guard:
-    """The middleware that every request passes; `token` is "" where none is needed."""
+    """The middleware that every request passes; `token` is "" where none is needed.
 
-    def __init__(self, names: list[str], token: str, secure: bool) -> None:
+    With `senses` our own page may ask its browser for camera and microphone.
+    """
+
+    def __init__(self, names: list[str], token: str, secure: bool, senses: bool = False) -> None:
+        own = {"Permissions-Policy": "camera=(self), microphone=(self), geolocation=()"}
+        self._headers = HEADERS | own if senses else HEADERS
         self._names = {name.lower() for name in names}
         self._token, self._secure = token, secure
         self._ticket = hashlib.sha256(b"likeness cookie " + token.encode()).hexdigest()
@@ -87,7 +92,7 @@ class Guard:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = self._refusal(request)
         response = refusal if refusal is not None else await self._handled(request, handler)
-        response.headers.update(HEADERS)
+        response.headers.update(self._headers)
         return response
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:

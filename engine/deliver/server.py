@@ -1,4 +1,4 @@
-"""The page, and what it asks for: `POST /offer`, `/info`, `/stats`, `/healthz`."""
+"""The page, and what it asks for: `POST /offer`, `POST /send`, `/info`, `/stats`, `/healthz`."""
 
 import asyncio
 import itertools
@@ -18,6 +18,7 @@ from ..types import AudioChunk, Picture
 from . import tls
 from .fanout import Fanout
 from .guard import Guard, is_loopback, link_token, refuse
+from .intake import Busy, Intake
 from .webrtc import Viewer
 
 _PAGE = Path(__file__).parent / "viewer"
@@ -49,8 +50,9 @@ class Server:
     """Shows a session to browsers.
 
     `info()` is what the page says of the session; of its keys the page knows `scene`,
-    `avatar`, `provider`, `source` (words), `microphone` (True: a live one, on this machine)
-    and `background`. `async with server:` binds the port, or raises DeliveryError.
+    `avatar`, `provider`, `source` (words), `microphone` (True: a live one, on this machine),
+    `camera` (see engine.faces.report) and `background`. With an `intake` pages may send what
+    it takes. `async with server:` binds the port, or raises DeliveryError.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Server:
         delay: float,
         stats: Stats,
         info: Callable[[], dict[str, Any]],
+        intake: Intake | None = None,
     ) -> None:
         if not is_loopback(config.host) and not config.tls:
             raise ConfigError(
@@ -68,7 +71,7 @@ class Server:
         self.url = ""  # what to open, with the token where one is needed
         self.viewers: dict[Viewer, asyncio.Task[None]] = {}
         self._config, self._clock = config, clock
-        self._stats, self._info = stats, info
+        self._stats, self._info, self._intake = stats, info, intake
         self._fanout = Fanout(clock, delay, stats, config.bits)
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
@@ -81,7 +84,9 @@ class Server:
         token = "" if is_loopback(config.host) else link_token(tls.state_folder())
         names = [*tls.names_of(config.host), *config.names]
         self._runner = web.AppRunner(
-            self._app(Guard(names, token, secure is not None)), access_log=None, shutdown_timeout=1
+            self._app(Guard(names, token, secure is not None, self._intake is not None)),
+            access_log=None,
+            shutdown_timeout=1,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, config.host, config.port, ssl_context=secure)
@@ -106,6 +111,8 @@ class Server:
         await self._fanout.run(pictures, sound)
 
     async def _leave(self, reason: str) -> None:
+        if self._intake:
+            await self._intake.close()
         viewers = list(self.viewers.items())
         await asyncio.gather(*(viewer.close(reason) for viewer, _ in viewers))
         await asyncio.gather(*(task for _, task in viewers), return_exceptions=True)
@@ -130,6 +137,7 @@ class Server:
                 web.get("/stats", self._figures),
                 web.post("/login", guard.login),
                 web.post("/offer", self._offer),
+                web.post("/send", self._send),
                 web.static("/viewer", _PAGE),
             ]
         )
@@ -143,7 +151,8 @@ class Server:
 
     async def _about(self, request: web.Request) -> web.Response:
         own = {"same_machine": is_same_machine(request), "matte": self._fanout.matte}
-        return web.json_response(self._info() | own)
+        sends = {"sends": self._intake.kinds if self._intake else ()}
+        return web.json_response(self._info() | own | sends)
 
     async def _figures(self, request: web.Request) -> web.Response:
         return web.json_response(self.figures())
@@ -162,23 +171,45 @@ class Server:
     async def _offer(self, request: web.Request) -> web.Response:
         if self._is_full():  # told before the body is read, so that nobody sends it in vain
             return self._full()
+        offered = await self._offered(request)
+        if isinstance(offered, web.Response):
+            return offered
+        if self._is_full():  # the body may have taken long; from here to the place no await
+            return self._full()
+        viewer = Viewer(f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state)
+        self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
+        try:
+            sdp = await viewer.answer(offered)
+        except ValueError as e:
+            try:
+                await viewer.close("")
+            finally:
+                self.viewers.pop(viewer, None)
+            return refuse(400, str(e)[:200])
+        return web.json_response({"sdp": sdp, "type": "answer"})
+
+    async def _offered(self, request: web.Request) -> str | web.Response:
+        """The SDP in a request's body, or what is wrong with it."""
         try:
             offer = json.loads((await request.read()).decode())
         except (ValueError, RecursionError):
             return refuse(400, "the body is not JSON")
         if not isinstance(offer, dict) or offer.get("type") != "offer":
             return refuse(400, 'send {"sdp": ..., "type": "offer"}')
-        if self._is_full():  # the body may have taken long; from here to the place no await
-            return self._full()
-        viewer = Viewer(f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state)
-        self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
+        return str(offer.get("sdp", ""))
+
+    async def _send(self, request: web.Request) -> web.Response:
+        """A page's own camera and microphone."""
+        if self._intake is None:
+            return refuse(403, "this session takes no camera or microphone from pages")
+        offered = await self._offered(request)
+        if isinstance(offered, web.Response):
+            return offered
         try:
-            sdp = await viewer.answer(str(offer.get("sdp", "")))
+            sdp = await self._intake.answer(offered)
+        except Busy:
+            return refuse(409, "another page sends its camera or microphone already")
         except ValueError as e:
-            try:
-                await viewer.close("")
-            finally:
-                self.viewers.pop(viewer, None)
             return refuse(400, str(e)[:200])
         return web.json_response({"sdp": sdp, "type": "answer"})
 
@@ -206,6 +237,8 @@ class Server:
             self._taken = {
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
+                "camera": self._info().get("camera"),
+                "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),
                 "milliseconds": self._stats.milliseconds(),

@@ -45,7 +45,7 @@ _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
 _TEXT = 8192  # characters in the longest message taken from a page
 # What aiortc's parser and negotiation raise where a text is no offer: it checks by failing.
-_MALFORMED = (
+MALFORMED = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(AssertionError, StopIteration),
     *(InternalError, InvalidAccessError, InvalidStateError, OperationError),
@@ -97,7 +97,7 @@ class Viewer:
             check_keys(sdp)
             await self._peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except _MALFORMED as e:
+        except MALFORMED as e:
             raise ValueError(f"not an offer that can be answered: {e or type(e).__name__}") from e
         self._fanout.outlets.update(self.outlets.values())
         return str(self._peer.localDescription.sdp)
@@ -139,7 +139,7 @@ class Viewer:
         self._joined.set()
         self._fanout.outlets.difference_update(self.outlets.values())
         self._fanout.rate.forget(self.name)
-        with suppress(*_MALFORMED):  # a peer that was built by half cannot be closed whole
+        with suppress(*MALFORMED):  # a peer that was built by half cannot be closed whole
             await self._peer.close()
 
     def describe(self) -> dict[str, Any]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # OpenGL is the renderer's process's business alone
     from .canvas import Canvas
 
 PACKAGE = "scenes"
-CAPABILITIES = {"speech"}  # what a session can give a scene
+SCENES = Path(__file__).parents[2] / PACKAGE
+CAPABILITIES = {"speech", "faces"}  # what a session can give a scene
 
 
 class Scene(Protocol):
@@ -59,6 +60,28 @@ def check_scene(name: str) -> None:
         raise ConfigError(f"scene {name} does not load: {e}") from e
     if not any(isinstance(node, ast.ClassDef) and node.name == "Scene" for node in tree.body):
         raise ConfigError(f"scene {name} has no class Scene; see docs/scene.md")
+
+
+def scene_needs(name: str) -> tuple[str, ...]:
+    """What the class Scene writes as its `needs`, by reading its file; () where it writes none.
+
+    ConfigError where that is no tuple of words.
+    """
+    path = Path(name) if name.endswith(".py") else SCENES / f"{name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    scenes = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Scene")
+    for node in (n for scene in scenes for n in scene.body if isinstance(n, ast.Assign)):
+        if any(isinstance(t, ast.Name) and t.id == "needs" for t in node.targets):
+            return _words(name, node.value)
+    return ()
+
+
+def _words(name: str, value: ast.expr) -> tuple[str, ...]:
+    elements = value.elts if isinstance(value, ast.Tuple) else [value]
+    words = [e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    if len(words) != len(elements) or not isinstance(value, ast.Tuple):
+        raise ConfigError(f'scene {name}: write its needs as ("speech",); see docs/scene.md')
+    return tuple(words)
 
 
 def scene_names() -> list[str]:

@@ -50,6 +50,9 @@ FILES = ["--no-serve", "--motion", "out.csv", "--audio"]
 USAGE = [
     ("missing file of sound", [*FILES, "gone.wav"], "gone.wav"),
     ("folder as sound", [*FILES, "."], "folder"),
+    ("missing video", [*FILES, "good.wav", "--video", "gone.mp4"], "gone.mp4"),
+    ("browser without a page", [*FILES, "good.wav", "--input", "browser"], "--no-serve"),
+    ("unknown input", [*FILES, "good.wav", "--input", "phone"], "capture.input"),
     ("unknown flag", ["--sing"], "--sing"),
     ("unknown scene", ["--scene", "opera"], "opera"),
     ("missing scene file", ["--scene", "gone.py"], "gone.py"),

@@ -155,21 +155,21 @@ export class Link {
   }
 }
 
-function vp8First() {
+export function vp8First() {
   const codecs = RTCRtpReceiver.getCapabilities("video").codecs;
   const isVp8 = (c) => c.mimeType === "video/VP8";
   return [...codecs.filter(isVp8), ...codecs.filter((c) => !isVp8(c))];
 }
 
-function gathered(peer) {
+export function gathered(peer) {
   return new Promise((done) => {
     const check = () => peer.iceGatheringState === "complete" && done();
-    peer.onicegatheringstatechange = check;
+    peer.addEventListener("icegatheringstatechange", check);
     check();
   });
 }
 
-function connected(peer) {
+export function connected(peer) {
   return new Promise((done, fail) => {
     const late = setTimeout(() => fail(new Failure("blocked")), CONNECT);
     const check = () => {

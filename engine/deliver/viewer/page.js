@@ -3,6 +3,7 @@
 import { Link, WORDS } from "./link.js";
 import { Matte } from "./matte.js";
 import { Meter } from "./meter.js";
+import { Sender } from "./send.js";
 
 const $ = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
@@ -20,6 +21,7 @@ const link = new Link({
     matte.run(Boolean(info.matte));
     $("who").textContent = info.avatar ? capital(info.avatar) : "";
     applySound();
+    offerSending();
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -32,6 +34,7 @@ const link = new Link({
     if (message.state) {
       told = message.state;
       matte.run(Boolean(told.matte));
+      showSenses();
     }
   },
 });
@@ -75,7 +78,7 @@ function keepStill() {
 
 // Sound. Browsers let a page sound only after a click, so it starts muted and says so.
 
-const wouldEcho = () => Boolean(info.microphone && info.same_machine);
+const wouldEcho = () => sender.on || Boolean(info.microphone && info.same_machine);
 
 function applySound() {
   video.muted = chosen !== true;
@@ -108,6 +111,44 @@ function nudge(by) {
   $("volume").oninput();
 }
 
+// What this page sends: its own camera and microphone, if the session takes them and a person wants.
+
+let sending = ["off", ""];
+const sender = new Sender(
+  (path, body) => link.ask(path, body),
+  (...state) => {
+    sending = state;
+    const on = state[0] === "on" || state[0] === "lost";
+    $("send").setAttribute("aria-pressed", String(on));
+    if (on) chosen = chosen === true && !video.muted ? null : chosen; // or it would hear itself
+    applySound();
+    showSenses();
+  },
+);
+
+function offerSending() {
+  const kinds = info.sends ?? [];
+  const what = kinds.includes("video") ? "camera and microphone" : "microphone";
+  $("send").hidden = bare || !kinds.length;
+  $("send").title = `Send my ${what} (C)`;
+  $("send").setAttribute("aria-label", `Send my ${what}`);
+}
+
+$("send").onclick = () => (sender.on ? sender.stop() : sender.start(info.sends));
+
+/** One line on what the engine gets of a camera or a browser, where there is something to say. */
+function showSenses() {
+  const [state, why] = sending;
+  const idle = (info.sends ?? []).length && state === "off" && !told.sending;
+  let words = told.camera?.words ?? "";
+  if (state === "asking") words = "The browser asks for your permission";
+  else if (state === "lost") words = why || "Connecting";
+  else if (why) words = why;
+  else if (idle) words = `Nothing is sent: press C, or the button below, to send your ${info.sends.includes("video") ? "camera and microphone" : "microphone"}`;
+  $("senses").hidden = bare || !words;
+  setText($("senses"), capital(words));
+}
+
 // Statistics
 
 const number = (value, digits = 0, unit = "") =>
@@ -135,6 +176,8 @@ function fillPanel() {
     rtt: number(f.rtt ?? f.ping, 1, " ms"),
     avatar: info.avatar ? capital(info.avatar) : "–",
     source: info.source ?? "–",
+    camera: told.camera?.describe ?? "–",
+    faces: told.camera ? `${told.camera.faces}, quality ${number(100 * told.camera.quality)} %` : "–",
     provider: info.provider ?? "–",
     renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
@@ -144,6 +187,7 @@ function fillPanel() {
     setText(cell, text);
     if (cell.title !== text) cell.title = text;
   }
+  for (const row of document.querySelectorAll("[data-of=camera]")) row.hidden = !told.camera;
   fillLosses(f);
   drawSpark();
 }
@@ -234,6 +278,7 @@ const KEYS = {
   m: () => $("mute").click(),
   s: () => $("stats").click(),
   f: full,
+  c: () => $("send").hidden || $("send").click(),
   arrowup: () => nudge(0.1),
   arrowdown: () => nudge(-0.1),
 };
@@ -257,6 +302,6 @@ for (const sign of ["pointermove", "pointerdown", "keydown"])
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 document.body.classList.toggle("bare", bare);
-window.likeness = { meter, link }; // for tests and for the curious
+window.likeness = { meter, link, sender }; // for tests and for the curious
 panel(asked.has("stats"));
 link.run();

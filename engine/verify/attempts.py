@@ -1,0 +1,22 @@
+"""How often a face may fail: who may try without end can rebuild a template from the answers."""
+
+from collections import deque
+
+
+class Attempts:
+    """Failures within a sliding window of time; no clock, `t` is told (seconds, rising)."""
+
+    def __init__(self, most: int, window: float) -> None:
+        self._most, self._window = most, window
+        self._failures: deque[float] = deque()
+
+    def fail(self, t: float) -> None:
+        self._failures.append(t)
+
+    def wait(self, t: float) -> float:
+        """Seconds until the next attempt is allowed; 0 where it is now."""
+        while self._failures and t - self._failures[0] >= self._window:
+            self._failures.popleft()
+        if len(self._failures) < self._most:
+            return 0.0
+        return self._failures[-self._most] + self._window - t
