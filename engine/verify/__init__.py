@@ -1,0 +1,1 @@
+"""Whose face it is: gallery, calibration, decision over time, covariates."""
