@@ -30,6 +30,46 @@ class AudioChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One picture of a camera or a file."""
+
+    t: float
+    pixels: Bytes  # (h, w, 3) RGB
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a frame, in its pixels: the first one's centre is (0, 0), y goes down."""
+
+    track: int  # the same number for the same face as long as it is followed
+    box: Floats  # (4,) left, top, right, bottom
+    points: Floats  # (6, 2) right eye, left eye, nose, mouth, right ear, left ear: the person's
+    score: float  # in [0, 1]: how sure it is that this is a face
+    quality: float  # in [0, 1]: how far the picture of it can be relied on
+    advice: str  # what would better that, in words for the person; "" where it is good
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The faces that are followed in one frame, possibly none."""
+
+    t: float
+    frame: VideoFrame
+    faces: tuple[Face, ...]  # those first that have been followed longest
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """One face cut out of a VideoFrame, upright and at a standard place (see engine.faces)."""
+
+    t: float
+    track: int  # the same number for the same face as long as it is followed
+    pixels: Bytes  # (s, s, 3) RGB; s = 112 for identity, 256 (or 128) for CEST
+    to_frame: Floats  # (2, 3): from pixels of the crop to those of the frame
+    quality: float  # in [0, 1]: how far the picture of this face can be relied on
+
+
+@dataclass(frozen=True, slots=True)
 class FaceMesh:
     """A face's surface, in head space (see engine.head)."""
 
