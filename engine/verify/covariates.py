@@ -67,7 +67,10 @@ def product(parts: Sequence[Covariate]) -> Covariate:
     """Several covariates, independent of one another, as one whose labels are all combinations."""
     return reduce(
         lambda x, y: Covariate(
-            np.kron(x.prior, y.prior), np.kron(x.probe, y.probe), np.kron(x.gallery, y.gallery)
+            *(
+                np.asarray(np.kron(p, q), np.float64)
+                for p, q in ((x.prior, y.prior), (x.probe, y.probe), (x.gallery, y.gallery))
+            )
         ),
         parts,
     )

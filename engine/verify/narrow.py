@@ -28,9 +28,9 @@ def narrow(c: Covariate, recall: float) -> Narrowing:
     same, different = c.same, c.different
     order = np.argsort(-c.ratio, axis=None, kind="stable")
     kept = np.searchsorted(np.cumsum(same.ravel()[order]), recall - 1e-12) + 1
-    keep = np.zeros(same.size, bool)
-    keep[order[:kept]] = True
-    keep = keep.reshape(same.shape)
+    chosen = np.zeros(same.size, bool)
+    chosen[order[:kept]] = True
+    keep: Flags = chosen.reshape(same.shape)
     return Narrowing(keep, float(same[keep].sum()), float(different[keep].sum()))
 
 
