@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -22,7 +24,10 @@ class Schedule:
     """How long and how fast."""
 
     steps: int = 1000
-    rate: float = 1e-3  # Adam's learning rate
+    rate: float = 1e-3  # learning rate
+    optimiser: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9  # of sgd
+    decay: float = 0.0  # of weights, as an L2 penalty
     drop_at: float = 0.8  # share of the steps after which the rate falls
     drop: float = 0.1  # by this factor, smoothly (half a cosine) from drop_at to the end
     clip: float = 1.0  # the gradient's norm at most
@@ -35,6 +40,12 @@ class Schedule:
         late = (step / self.steps - self.drop_at) / max(1e-9, 1 - self.drop_at)
         fall = (1 - np.cos(np.pi * min(max(late, 0.0), 1.0))) / 2
         return float(warm * (1 - fall * (1 - self.drop)))
+
+    def optimise(self, net: nn.Module) -> torch.optim.Optimizer:
+        wanted = [p for p in net.parameters() if p.requires_grad]
+        if self.optimiser == "sgd":
+            return torch.optim.SGD(wanted, self.rate, self.momentum, weight_decay=self.decay)
+        return torch.optim.Adam(wanted, self.rate, weight_decay=self.decay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +82,21 @@ def pick_device(name: str) -> torch.device:
 
 
 def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedule) -> None:
-    """Minimises `loss` over the net's parameters, from the checkpoint NAME.pt if there is one."""
-    optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], schedule.rate)
+    """Minimises `loss` over the net's parameters, from the checkpoint NAME.pt if there is one.
+
+    Under torchrun the first process alone writes; they all stop at the same step.
+    """
+    optimiser = schedule.optimise(net)
     file = run.folder / f"{name}.pt"
     begin = _restore(file, net, optimiser, run.device)
     if begin >= schedule.steps:
         return
     net.train()
-    meter = _Meter(SummaryWriter(str(run.folder / "board" / name)), schedule.log_every)
-    bar = tqdm(range(begin, schedule.steps), name, schedule.steps, initial=begin, mininterval=2)
+    meter = _Meter(_board(run.folder, name), schedule.log_every)
+    steps = range(begin, schedule.steps)
+    bar = tqdm(steps, name, schedule.steps, initial=begin, mininterval=2, disable=not leads())
     for step in bar:
-        if time.monotonic() > run.until or step - begin >= run.most:
+        if _late(run) or step - begin >= run.most:
             _save(file, net, optimiser, step)
             raise OutOfTime
         torch.manual_seed(run.seed * 1_000_003 + step)
@@ -99,10 +114,28 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
     meter.close()
 
 
+def leads() -> bool:
+    """Whether this process writes: always, but for the second and later ones of torchrun."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def _late(run: Run) -> bool:
+    late = time.monotonic() > run.until
+    if not dist.is_initialized():
+        return late
+    any_late = torch.tensor(float(late), device=run.device)
+    dist.all_reduce(any_late)
+    return bool(any_late > 0)
+
+
+def _board(folder: Path, name: str) -> SummaryWriter | None:
+    return SummaryWriter(str(folder / "board" / name)) if leads() else None
+
+
 class _Meter:
     """Writes smoothed losses to TensorBoard and the bar."""
 
-    def __init__(self, writer: SummaryWriter, every: int) -> None:
+    def __init__(self, writer: SummaryWriter | None, every: int) -> None:
         self.writer, self.every = writer, every
         self._sums: dict[str, float] = {}
         self._count = 0
@@ -113,17 +146,24 @@ class _Meter:
         self._count += 1
         if self._count == self.every:
             for name, total in self._sums.items():
-                self.writer.add_scalar(name, total / self._count, step + 1)
+                self._write(name, total / self._count, step + 1)
             shown = {name: f"{v / self._count:.4f}" for name, v in self._sums.items()}
             bar.set_postfix(shown, refresh=False)
             self._sums, self._count = {}, 0
 
+    def _write(self, name: str, value: float, step: int) -> None:
+        if self.writer:
+            self.writer.add_scalar(name, value, step)
+
     def close(self) -> None:
-        self.writer.close()
+        if self.writer:
+            self.writer.close()
 
 
 def _save(file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
     """Written beside and then moved, so that a killed run leaves a whole checkpoint."""
+    if not leads():
+        return
     beside = file.with_suffix(".new")
     torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, beside)
     beside.replace(file)

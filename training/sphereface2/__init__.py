@@ -1,0 +1,1 @@
+"""Who is this: face embeddings trained by any loss of the SphereFace family (training/margins)."""

@@ -1,0 +1,91 @@
+"""A run -> a model folder: model.onnx (112x112 RGB in, unit embedding out) and about.json."""
+
+import argparse
+import json
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from engine.errors import ModelError
+from engine.model import write_about
+from training.loop import tell
+from training.meshtalk.export import halve, in_halves
+
+from .faces import SIDE
+from .net import Deployed, parameters
+from .run import Config, trained
+
+TOLERANCE = 1e-4
+
+
+def export(run: Path, to: Path, flip: bool = False) -> Path:
+    """Writes model.onnx and about.json; weights in half precision, computing in single."""
+    config, net, _ = trained(run)
+    model = Deployed(net, config.sizes.size, flip).eval()
+    halve(model)
+    to.mkdir(parents=True, exist_ok=True)
+    write_onnx(model, to / "model.onnx")
+    difference = compare(model, to / "model.onnx")
+    write_about(to, ["model.onnx"], **about(config, parameters(net), flip, difference))
+    return to
+
+
+def write_onnx(model: Deployed, file: Path) -> None:
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            model, (torch.zeros(2, 3, SIDE, SIDE),), dynamo=True, input_names=["pixels"],
+            output_names=["embedding"], dynamic_shapes=({0: batch},), verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    onnx.save(in_halves(program.model_proto), str(file))
+
+
+@torch.no_grad()
+def compare(model: Deployed, file: Path) -> float:
+    """The largest difference between torch and ONNX Runtime over random pictures."""
+    session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    torch.manual_seed(0)
+    pixels = torch.rand(3, 3, SIDE, SIDE) * 2 - 1
+    theirs = session.run(None, {"pixels": pixels.numpy()})[0]
+    worst = float(np.abs(model(pixels).numpy() - theirs).max())
+    if not worst <= TOLERANCE:
+        raise ModelError(f"torch and ONNX Runtime differ by {worst:.1e}; the export is wrong")
+    return worst
+
+
+def about(config: Config, weights: int, flip: bool, difference: float) -> dict[str, Any]:
+    """The flip is inside of the graph, so whoever runs it need not know."""
+    sizes = config.sizes
+    net = "MobileFaceNet-like" if sizes.kind == "mobile" else f"SFNet-{sizes.depth}"
+    return {
+        "architecture": f"{net}, width {sizes.width:g}, {sizes.size} pixels, {config.loss}",
+        "licence": "Apache-2.0",
+        "data": ["faces of runs/faces; see faces.json there and docs/sphereface2.md"],
+        "colour": "rgb",
+        "mean": 127.5,
+        "scale": 127.5,
+        "flip": False,
+        "flip_inside": flip,
+        "dim": sizes.dim,
+        "weights": weights,
+        "onnx_difference": float(f"{difference:.2g}"),
+        "config": json.loads(json.dumps(asdict(config), default=str)),
+        "metrics": {},
+    }
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.export sphereface2")
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
+    parser.add_argument("--flip", action="store_true", help="add the mirrored picture's embedding")
+    args = parser.parse_args(argv)
+    tell(str(export(args.run, args.to or args.run / "model", args.flip)))
