@@ -13,7 +13,7 @@ from engine import config as settings
 from engine.head import Head
 from engine.model import open_model
 from training import loop
-from training.cest import data, recipe, steps
+from training.cest import data, evaluate, recipe, steps
 from training.cest.place import ROOM
 from training.cest.prepare import PAGE
 from training.cest.render_synthetic import (
@@ -66,9 +66,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def run_in(folder: Path, config: Config, most: float = float("inf")) -> bool:
     folder.mkdir(exist_ok=True)
     recipe.write_config(folder, config)
-    return steps.fit(
-        config, loop.Run(folder, config.seed, torch.device("cpu"), float("inf"), most)
-    )
+    return steps.fit(config, loop.Run(folder, config.seed, torch.device("cpu"), float("inf"), most))
 
 
 def weights(file: Path) -> dict[str, torch.Tensor]:
@@ -102,8 +100,22 @@ def test_losses_fall_resume_is_exact_and_the_export_answers(tmp_path: Path, tiny
     mine, whole = (weights(tmp_path / n / "first.pt") for n in ("other", "whole"))
     assert all(torch.equal(mine[k], whole[k]) for k in whole)
 
+    table_and_sheet(tmp_path, tmp_path / "whole", tiny)
+
     model = open_model(recipe.export(part, tmp_path / "model"))
     answers_as_torch(model.path, steps.load_net(part)[1])
+
+
+def table_and_sheet(folder: Path, run: Path, config: Config) -> None:
+    evaluate.main(
+        ["--rows", str(run), "--data", str(config.data.folder), "--quick",
+         "--sheet", str(folder / "sheet.png"), "--json", str(folder / "figures.json")]
+    )  # fmt: skip
+    figures = json.loads((folder / "figures.json").read_text())["conditional"]
+    assert set(figures) == set(evaluate.Figures.__slots__)
+    assert 0 < figures["rotation_degrees"] < 60 and 0 < figures["shape_mm"] < 30
+    assert figures["albedo"] > 0 and figures["step_seconds"] > 0
+    assert (folder / "sheet.png").stat().st_size > 1000
 
 
 def answers_as_torch(folder: Path, net: steps.Cest) -> None:

@@ -166,9 +166,7 @@ def test_both_rasterisers_see_the_same(model: FaceModel) -> None:
     assert len(hits.batch) > 800
     assert float((mine == theirs).float().mean()) > 0.999
     plain = raster.interpolate(points, values, faces, hits)
-    weights = raster.barycentric(
-        points[hits.batch[:, None], faces[hits.triangle], :2], hits.places
-    )
+    weights = raster.barycentric(points[hits.batch[:, None], faces[hits.triangle], :2], hits.places)
     assert weights.min() > -1e-3
     again = torch.einsum("nk,nkc->nc", weights, values[hits.batch[:, None], faces[hits.triangle]])
     assert torch.allclose(plain, again, atol=2e-3)
@@ -223,8 +221,10 @@ def test_reading_a_picture_has_torchs_values_and_gradients() -> None:
         torch.manual_seed(3)
         pictures = torch.rand(3, 5, 16, 16, requires_grad=True)
         uv = (torch.rand(120, 2) * 1.1 - 0.05).requires_grad_()
-        read = raster.sample(pictures, uv, hits) if compiled else raster_torch.sample(
-            pictures, uv, batch
+        read = (
+            raster.sample(pictures, uv, hits)
+            if compiled
+            else raster_torch.sample(pictures, uv, batch)
         )
         (read**2).sum().backward()
         grads.append((read.detach(), pictures.grad, uv.grad))

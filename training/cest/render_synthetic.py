@@ -210,9 +210,9 @@ def _taught(teacher: Teacher, pixels: Bytes, points: Floats) -> Floats | None:
 def render(to: Path, size: int, teachers: Path | None, clips: int, frames: int = 6) -> None:
     """Packs synthetic-PART-KIND-NNN.npz; those there already are kept."""
     studio, teacher = Studio(Head.load(), size, place.ROOM), Teacher(teachers)
-    tests = max(2, clips // 8)
-    plan = [("train", "moves", n) for n in range(clips)]
-    plan += [("test", kind, n) for kind in ("moves", "light") for n in range(tests)]
+    tests = max(2, clips // 12)
+    plan = [("test", kind, n) for n in range(tests) for kind in ("moves", "light")]
+    plan += [("train", "moves", n) for n in range(clips)]
     for part, kind, n in tqdm(plan, "renders", mininterval=2):
         file = to / f"synthetic-{part}-{kind}-{n:03d}.npz"
         if file.exists():

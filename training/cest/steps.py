@@ -73,9 +73,14 @@ def new_net(config: Config) -> Cest:
 class Trainer:
     """The losses of the steps, as loop.train wants them."""
 
-    def __init__(self, config: Config, net: Cest, faces: data.Faces, device: torch.device) -> None:
+    def __init__(
+        self, config: Config, net: Cest, faces: data.Faces, device: torch.device,
+        mix: data.Mix | None = None,
+    ) -> None:  # fmt: skip
         self.config, self.net, self.device = config, net, device
-        self._batches = data.Batches(faces, config.sizes.size, config.data.mix, config.data.shake)
+        self._batches = data.Batches(
+            faces, config.sizes.size, mix or config.data.mix, config.data.shake
+        )
         self._marks = losses.landmark_weights().to(device)
         self._faces = faces
 
