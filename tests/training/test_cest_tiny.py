@@ -1,0 +1,156 @@
+"""configs/train/cest-tiny.toml: losses fall, resume is exact, the export gives torch's answers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from engine import config as settings
+from engine.head import Head
+from engine.model import open_model
+from training import loop
+from training.cest import data, evaluate, recipe, steps
+from training.cest.place import ROOM
+from training.cest.prepare import PAGE
+from training.cest.render_synthetic import (
+    Known,
+    Studio,
+    random_expression,
+    random_light,
+    random_person,
+    random_pose,
+)
+from training.cest.skins import random_skin
+from training.cest.steps import Config
+
+TINY = Path(__file__).parents[2] / "configs/train/cest-tiny.toml"
+SIDE = 40
+
+
+def pack(studio: Studio, file: Path, seed: int, frames: int = 4) -> None:
+    """A made-up person's clip whose landmarks are the head's own, for no teacher is needed here."""
+    rng = np.random.default_rng(seed)
+    identity = random_person(rng, len(studio.head.identity_basis))
+    skin = random_skin(rng, studio.head.neutral)
+    shown, points, known = [], [], []
+    for _ in range(frames):
+        known.append(Known(random_pose(rng), random_expression(rng), random_light(rng)))
+        pixels, marks = studio.draw(studio.head.person(identity), skin, known[-1], rng)
+        shown.append(pixels)
+        points.append(marks)
+    said = {"name": file.stem, "person": file.stem, "source": "synthetic"}
+    np.savez(
+        file, said=json.dumps([said] * frames), pixels=np.array(shown), points=np.array(points),
+        rotation=np.array([k.rotation for k in known]),
+        expression=np.array([k.expression for k in known]),
+        light=np.array([k.light for k in known]), identity=identity, albedo=studio.albedo(skin),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("faces")
+    studio = Studio(Head.load(), SIDE, ROOM)
+    for part, seed in (("train", 0), ("train", 1), ("train", 2), ("test", 3)):
+        pack(studio, folder / f"synthetic-{part}-moves-{seed:03d}.npz", seed)
+    (folder / PAGE).write_text(json.dumps({"size": SIDE, "room": ROOM}))
+    config = settings.load(Config, TINY)
+    return replace(config, data=replace(config.data, folder=folder, most=None))
+
+
+def run_in(folder: Path, config: Config, most: float = float("inf")) -> bool:
+    folder.mkdir(exist_ok=True)
+    recipe.write_config(folder, config)
+    return steps.fit(config, loop.Run(folder, config.seed, torch.device("cpu"), float("inf"), most))
+
+
+def weights(file: Path) -> dict[str, torch.Tensor]:
+    return dict(torch.load(file, weights_only=True)["net"])
+
+
+def losses_of(config: Config, net: steps.Cest) -> dict[str, float]:
+    faces = data.load(config.data.folder, "train")
+    trainer = steps.Trainer(config, net, faces, torch.device("cpu"))
+    with torch.no_grad():
+        return {k: float(v) for k, v in trainer.second(0, np.random.default_rng(5)).items()}
+
+
+def test_losses_fall_resume_is_exact_and_the_export_answers(tmp_path: Path, tiny: Config) -> None:
+    assert run_in(tmp_path / "whole", tiny)
+    before = losses_of(tiny, steps.new_net(tiny))
+    after = losses_of(tiny, steps.load_net(tmp_path / "whole")[1].train())
+    assert after["landmarks"] < 0.8 * before["landmarks"]
+    assert after["swapped"] < 0.8 * before["swapped"]
+    assert after["mirrored"] < 0.8 * before["mirrored"]
+
+    part = tmp_path / "part"
+    finished = [run_in(part, tiny, 25) for _ in range(4)]
+    assert finished == [False, False, False, True]
+    for name in ("first.pt", "second.pt"):
+        one, two = weights(tmp_path / "whole" / name), weights(part / name)
+        assert all(torch.equal(one[k], two[k]) for k in one), name
+
+    other = replace(tiny, begin=tmp_path / "whole", ablation=steps.Ablation(averaging=True))
+    assert not run_in(tmp_path / "other", other, 5)
+    mine, whole = (weights(tmp_path / n / "first.pt") for n in ("other", "whole"))
+    assert all(torch.equal(mine[k], whole[k]) for k in whole)
+
+    table_and_sheet(tmp_path, tmp_path / "whole", tiny)
+
+    model = open_model(recipe.export(part, tmp_path / "model"))
+    answers_as_torch(model.path, steps.load_net(part)[1])
+
+
+def table_and_sheet(folder: Path, run: Path, config: Config) -> None:
+    evaluate.main(
+        ["--rows", str(run), "--data", str(config.data.folder), "--quick",
+         "--sheet", str(folder / "sheet.png"), "--json", str(folder / "figures.json")]
+    )  # fmt: skip
+    figures = json.loads((folder / "figures.json").read_text())["conditional"]
+    assert set(figures) == set(evaluate.Figures.__slots__)
+    assert 0 < figures["rotation_degrees"] < 60 and 0 < figures["shape_mm"] < 30
+    assert figures["albedo"] > 0 and figures["step_seconds"] > 0
+    assert (folder / "sheet.png").stat().st_size > 1000
+
+
+def answers_as_torch(folder: Path, net: steps.Cest) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (1, 32, 32, 3)).astype(np.uint8)
+    track, look = (
+        ort.InferenceSession(str(folder / f), providers=["CPUExecutionProvider"])
+        for f in ("track.onnx", "appearance.onnx")
+    )
+    view, identity, expression = track.run(None, {"pixels": pixels})
+    with torch.no_grad():
+        wanted = net.parameters_of(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255)
+    assert np.abs(view - wanted[0].numpy()).max() < 0.01  # weights are halves
+    assert expression.min() >= 0 and expression.max() <= 1 and identity.shape == (1, 10)
+    inputs = {"pixels": pixels, "viewpoint": view, "identity": identity, "expression": expression}
+    reflectance, light = look.run(None, inputs)
+    assert reflectance.shape == (1, 32, 32, 3) and light.shape == (1, 9)
+    assert reflectance.min() >= 0 and reflectance.max() <= 1
+
+
+def test_the_supervised_row_starts_warm(tmp_path: Path, tiny: Config) -> None:
+    warm = loop.Schedule(steps=4, rate=1e-3, save_every=2)
+    short = replace(tiny.first, steps=2), replace(tiny.second, steps=2)
+    config = replace(tiny, warm=warm, first=short[0], second=short[1])
+    assert run_in(tmp_path / "warm", config)
+    assert int(torch.load(tmp_path / "warm/warm.pt", weights_only=True)["step"]) == 4
+
+
+def test_a_batch_keeps_groups_and_partners(tiny: Config) -> None:
+    faces = data.load(tiny.data.folder, "train")
+    mix = data.Mix(real=0, synthetic=3, frames=2, photographs=0)
+    batch = data.Batches(faces, 32, mix, data.Shake()).draw(np.random.default_rng(0))
+    assert batch.pictures.shape == (6, 3, 32, 32) and batch.landmarks.shape == (6, 468, 2)
+    assert batch.group.tolist() == [0, 0, 1, 1, 2, 2]
+    assert batch.partner.tolist() == [1, 0, 3, 2, 5, 4]
+    again = data.Batches(faces, 32, mix, data.Shake()).draw(np.random.default_rng(0))
+    assert torch.equal(batch.pictures, again.pictures)
+    with pytest.raises(steps.ConfigError, match="photographs"):
+        data.Batches(faces, 32, data.Mix(), data.Shake())

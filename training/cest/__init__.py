@@ -1,0 +1,1 @@
+"""CEST: faces from pictures by conditional estimation, learned from videos alone."""

@@ -1,0 +1,161 @@
+"""A run -> a model folder: two nets of fixed shapes for one picture, and about.json.
+
+`track.onnx` is for every frame (viewpoint, identity, expression), `appearance.onnx` for now and
+then (reflectance and light, given what the first one found). Both take the crop as it is: bytes.
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from engine import config as settings
+from engine.errors import ModelError
+from engine.model import write_about
+from training.loop import tell
+from training.meshtalk.export import halve, in_halves
+
+from .net import BASE_VIEW, Cest
+from .place import MIDDLE_Y, SIDE
+from .shade import DARKEST, GAMMA
+from .shape import CENTRE, EXPRESSIONS, UNIT, VIEW, in_range, project
+from .steps import Config, load_net
+
+TOLERANCE = 2e-3  # of sizes around 1; texels are read at places that are themselves computed
+TRACK, APPEARANCE = "track.onnx", "appearance.onnx"
+
+
+class Track(nn.Module):
+    """pixels (1, s, s, 3) uint8 -> viewpoint (1, 7), identity (1, modes), expression (1, 52)."""
+
+    def __init__(self, net: Cest) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        view, identity, raw = self.net.parameters_of(_shown(pixels))
+        return view, identity, raw.clamp(0, 1)
+
+
+class Appearance(nn.Module):
+    """pixels and what Track found -> reflectance (1, t, t, 3) linear in [0, 1], light (1, 9)."""
+
+    def __init__(self, net: Cest) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, pixels: Tensor, viewpoint: Tensor, identity: Tensor, expression: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        shape = self.net.model(identity, in_range(expression))
+        _, reflectance, light = self.net.appearance(_shown(pixels), project(shape, viewpoint))
+        return reflectance.permute(0, 2, 3, 1) ** GAMMA, light
+
+
+def _shown(pixels: Tensor) -> Tensor:
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+def export(run: Path, to: Path) -> Path:
+    """Writes both nets of a run, compared with torch, and about.json."""
+    config, net = load_net(run)
+    halve(net)
+    to.mkdir(parents=True, exist_ok=True)
+    nets = {TRACK: Track(net).eval(), APPEARANCE: Appearance(net).eval()}
+    off = {name: _written(net, one, to / name) for name, one in nets.items()}
+    write_about(to, list(nets), **about(config, net, off))
+    return to
+
+
+def _examples(net: Cest, name: str, seed: int = 0) -> dict[str, Tensor]:
+    """Inputs of one of the nets."""
+    torch.manual_seed(seed)
+    side = net.sizes.size
+    coarse = torch.rand(1, 3, 8, 8)
+    smooth = nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+    inputs = {"pixels": (smooth.permute(0, 2, 3, 1) * 255).byte()}
+    if name == APPEARANCE:
+        inputs["viewpoint"] = torch.tensor([BASE_VIEW]) + 0.05 * torch.randn(1, VIEW)
+        inputs["identity"] = torch.randn(1, net.sizes.modes)
+        inputs["expression"] = torch.rand(1, EXPRESSIONS) * 0.3
+    return inputs
+
+
+OUTPUTS = {
+    TRACK: ("viewpoint", "identity", "expression"),
+    APPEARANCE: ("reflectance", "illumination"),
+}
+
+
+def _written(net: Cest, one: nn.Module, file: Path) -> float:
+    """Exports one net; the largest difference between torch and ONNX Runtime."""
+    example = _examples(net, file.name)
+    outputs = [f"{name}_out" if name in example else name for name in OUTPUTS[file.name]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            one, tuple(example.values()), dynamo=True, input_names=list(example),
+            output_names=outputs, verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    onnx.save(in_halves(program.model_proto), str(file))
+    return _compare(net, one, file)
+
+
+@torch.no_grad()
+def _compare(net: Cest, one: nn.Module, file: Path) -> float:
+    session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for seed in range(1, 4):
+        inputs = _examples(net, file.name, seed)
+        made = one(*inputs.values())
+        theirs = session.run(None, {k: v.numpy() for k, v in inputs.items()})
+        for a, b in zip(made, theirs, strict=True):
+            worst = max(worst, float(np.abs(a.numpy() - b).max()))
+    if worst > TOLERANCE:
+        raise ModelError(f"torch and ONNX Runtime differ by {worst:.1e} in {file}")
+    return worst
+
+
+def about(config: Config, net: Cest, off: dict[str, float]) -> dict[str, Any]:
+    """What the engine must know to use the nets, and what a person should."""
+    return {
+        "architecture": "CEST (ICCV 2021), see training/cest and docs/cest.md",
+        "licence": "Apache-2.0",
+        "data": ["Labeled Faces in the Wild", "VoxCeleb clips", "GRID speaker 1 (CC BY 4.0)",
+                 "portraits", "glint24", "renders of this project's head"],
+        "size": net.sizes.size,
+        "texels": net.sizes.texels,
+        "modes": net.sizes.modes,
+        "independent": net.sizes.independent,
+        "crop": {"side_mm": SIDE, "middle_y_mm": MIDDLE_Y},
+        "unit_mm": UNIT,
+        "centre_mm": list(CENTRE),
+        "gamma": GAMMA,
+        "darkest": DARKEST,
+        "viewpoint": "log scale, rotation vector, translation: head to picture, [-1, 1], y up",
+        "illumination": "nine real harmonics, x right, y up, z to the viewer, of linear light",
+        "onnx_difference": {k: float(f"{v:.2g}") for k, v in off.items()},
+        "config": _plain(settings.as_dict(config)),
+        "metrics": {},
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.export cest", description=__doc__)
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
+    args = parser.parse_args(argv)
+    tell(str(export(args.run, args.to or args.run / "model")))

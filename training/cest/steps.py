@@ -1,0 +1,153 @@
+"""CEST's configuration and its two steps: landmarks alone, then everything.
+
+All that follows the viewpoint depends on it, so it is learned first, with the shape, from
+landmarks; then photometric, landmark and regularising losses together.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import config as settings
+from engine.errors import ConfigError
+from engine.head import Head
+from training import loop
+from training.loop import OutOfTime, Run, Schedule
+
+from . import data, losses, supervised
+from .losses import Ablation, Weights
+from .net import Cest, Estimate, Sizes
+from .shape import FaceModel
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which faces."""
+
+    folder: Path = Path("runs/cest-data")
+    most: int | None = None  # files of each kind at most
+    mix: data.Mix = data.Mix()
+    shake: data.Shake = data.Shake()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """configs/train/cest.toml changes these."""
+
+    seed: int = 0
+    data: Data = Data()
+    sizes: Sizes = Sizes()
+    weights: Weights = Weights()
+    ablation: Ablation = Ablation()
+    first: Schedule = Schedule()
+    second: Schedule = Schedule()
+    begin: Path | None = None  # a run whose first step is taken over
+    warm: Schedule = Schedule(steps=0)  # supervised by the renders' parameters; its own row
+
+
+def saved_config(folder: Path) -> Config:
+    """The configuration that a run was started with."""
+    file = folder / "config.json"
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{folder} holds no training run: {file} cannot be read") from e
+    return settings.merge(Config(), tree, str(file))
+
+
+def new_net(config: Config) -> Cest:
+    """Untrained, but the same each time."""
+    torch.manual_seed(config.seed)
+    sizes = config.sizes
+    if sizes.size < 32 or sizes.size & (sizes.size - 1) or sizes.texels < 32:
+        raise ConfigError("sizes.size should be a power of two of at least 32, texels at least 32")
+    net = Cest(sizes, FaceModel(Head.load(), sizes.modes, sizes.texels))
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+class Trainer:
+    """The losses of the steps, as loop.train wants them."""
+
+    def __init__(
+        self, config: Config, net: Cest, faces: data.Faces, device: torch.device,
+        mix: data.Mix | None = None,
+    ) -> None:  # fmt: skip
+        self.config, self.net, self.device = config, net, device
+        self._batches = data.Batches(
+            faces, config.sizes.size, mix or config.data.mix, config.data.shake
+        )
+        self._marks = losses.landmark_weights().to(device)
+        self._faces = faces
+
+    def first(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = self._batches.draw(rng).to(self.device)
+        parts, _ = self._placed(batch)
+        return parts
+
+    def second(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = self._batches.draw(rng).to(self.device)
+        parts, found = self._placed(batch)
+        colours = losses.photometric(
+            self.net, batch.pictures, found, batch.group, batch.partner, self.config.ablation
+        )
+        parts["total"] = parts["total"] + self.config.weights.photometric * sum(colours.values())
+        return parts | colours
+
+    def warm(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = supervised.draw(self._faces, self.config.sizes.size, rng)
+        return supervised.loss(self.net, batch.to(self.device))
+
+    def _placed(self, batch: data.Batch) -> tuple[dict[str, Tensor], Estimate]:
+        found = self.net.geometry(batch.pictures)
+        marks = losses.landmarks(self.net, found, batch.landmarks, self._marks)
+        prior = losses.regulariser(found, self.config.weights)
+        total = self.config.weights.landmarks * marks + prior
+        return {"total": total, "landmarks": marks, "prior": prior}, found
+
+
+def fit(config: Config, run: Run) -> bool:
+    """Trains what is left to train; False where the time limit came first."""
+    net = new_net(config).to(run.device)
+    trainer = Trainer(
+        config, net, data.load(config.data.folder, "train", config.data.most), run.device
+    )
+    if config.begin is not None:
+        _take_over(config, run.folder)
+    try:
+        if config.warm.steps:
+            loop.train(run, "warm", net, trainer.warm, config.warm)
+        loop.train(run, "first", net, trainer.first, config.first)
+        loop.train(run, "second", net, trainer.second, config.second)
+    except OutOfTime:
+        return False
+    return True
+
+
+def _take_over(config: Config, folder: Path) -> None:
+    """The finished first step of another run with the same nets."""
+    assert config.begin is not None
+    other = saved_config(config.begin)
+    if other.sizes != config.sizes or other.first != config.first:
+        raise ConfigError(f"{config.begin} has other nets or another first step: take begin away")
+    source, file = config.begin / "first.pt", folder / "first.pt"
+    if not source.exists() or torch.load(source, weights_only=True)["step"] < other.first.steps:
+        raise ConfigError(f"the first step of {config.begin} is not finished; go on with it first")
+    if not file.exists():
+        shutil.copyfile(source, file)
+
+
+def load_net(folder: Path, device: torch.device | None = None) -> tuple[Config, Cest]:
+    """A run's net as far as it is trained, in evaluation mode."""
+    config = saved_config(folder)
+    net = new_net(config)
+    files = [folder / f"{name}.pt" for name in ("second", "first") if
+             (folder / f"{name}.pt").exists()]  # fmt: skip
+    if not files:
+        raise ConfigError(f"{folder} has no checkpoint yet; train it first")
+    net.load_state_dict(torch.load(files[0], map_location="cpu", weights_only=True)["net"])
+    return config, net.to(device or "cpu").eval()
