@@ -19,7 +19,13 @@ from aiohttp.typedefs import Handler
 from ..errors import ConfigError, DeliveryError
 from .tls import state_folder, write_private
 
-OPEN = ("/", "/healthz", "/viewer/", "/login")  # what needs no token: nothing in it is private
+OPEN = (
+    "/",
+    "/healthz",
+    "/readyz",
+    "/viewer/",
+    "/login",
+)  # what needs no token: nothing in it is private
 _COOKIE = "likeness"
 _SHORTEST = 16  # characters of a token
 HEADERS = {

@@ -60,7 +60,7 @@ class MqttLink:
         put = self.outbox.put_state
         put(f"{config.prefix}/status", ONLINE)  # the first thing said on each connection
         self.announce = Announcements(config.discovery, config.prefix, put)
-        self._topics = Topics(config.prefix, rename, put, self.announce)
+        self.topics = Topics(config.prefix, rename, put, self.announce)
         self._complaint = ""  # what was told last of why there is no connection
         self._told_dropped = 0
         self._ending = False
@@ -90,8 +90,8 @@ class MqttLink:
         return f"the MQTT broker at {self.config.host}:{self.config.port_used}"
 
     def _on_event(self, event: Event) -> None:
-        self._topics.hold(event)
-        self.outbox.put_event(*self._topics.place(event))
+        self.topics.hold(event)
+        self.outbox.put_event(*self.topics.place(event))
 
     # The connection
 

@@ -60,6 +60,13 @@ class Topics:
         self.prefix = prefix
         self._rename, self._put, self._announce = rename, put, announce
 
+    def begin(self, source: str, scene: str) -> None:
+        """What holds before anything has happened."""
+        first = {f"{source}/status": ONLINE, f"{source}/speaking": _switch(False),
+                 "viewers": "0", "mute": _switch(False), "scene": scene}  # fmt: skip
+        for topic, payload in first.items():
+            self._put(f"{self.prefix}/{topic}", payload)
+
     def place(self, event: Event) -> tuple[str, dict[str, Any]]:
         """Where the event itself goes, and as what."""
         word = "errors" if event.kind == "error" else "event"
