@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+from typing import Any
 
 from ..errors import ConfigError, DeliveryError
 from ..stats import Stats
@@ -31,11 +32,11 @@ class Datagrams:
         self._trouble = 0  # the error of the last send
         host, port = address
         try:
-            family, kind, proto, _, self._where = socket.getaddrinfo(
-                host, port, type=socket.SOCK_DGRAM
-            )[0]
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+            family, kind, proto, _, where = found
             self._socket = socket.socket(family, kind, proto)
             self._socket.setblocking(False)
+            self._where: Any = where  # as the family has it
         except OSError as e:
             raise DeliveryError(f"motion.{name}: cannot send to {host}:{port}: {e}") from e
 
