@@ -75,17 +75,42 @@ def _bounds(array: NDArray[Any]) -> Table:
     return {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()}
 
 
-def _materials(look: Appearance) -> list[tuple[str, list[str], Colour, float]]:
-    """(name, parts of the head, linear colour, roughness)."""
-    return [
-        ("skin", ["skin"], look.skin, 0.55),
-        ("eyes", ["eye_left", "eye_right"], (0.85, 0.83, 0.80), 0.15),
-        ("lashes", ["lashes"], (0.02, 0.015, 0.01), 0.9),
-        ("teeth", ["teeth_upper", "teeth_lower"], (0.74, 0.68, 0.57), 0.3),
-        ("tongue", ["tongue"], (0.44, 0.145, 0.135), 0.5),
-        ("mouth", ["mouth_inner"], (0.26, 0.06, 0.055), 0.6),
-        ("hair", ["hair_cap"], look.hair, 0.8),
-    ]
+# (name, parts of the head, roughness); colours are the vertices' own. Lashes need a texture.
+_MATERIALS: tuple[tuple[str, list[str], float], ...] = (
+    ("skin", ["skin"], 0.6),
+    ("eyes", ["eye_left", "eye_right"], 0.15),
+    ("teeth", ["teeth_upper", "teeth_lower"], 0.3),
+    ("tongue", ["tongue"], 0.5),
+    ("mouth", ["mouth_inner"], 0.7),
+    ("hair", ["hair_cap"], 0.8),
+)
+_PAINT = {"teeth_upper": (0.74, 0.68, 0.57), "teeth_lower": (0.70, 0.63, 0.51),
+          "tongue": (0.44, 0.145, 0.135), "mouth_inner": (0.26, 0.06, 0.055)}  # fmt: skip
+_WHITE, _IRIS, _PUPIL = (0.80, 0.77, 0.74), 6.1, 2.4  # the eyes' white; millimetres
+
+
+def colours(head: Head, look: Appearance) -> Floats:
+    """Linear colour of each vertex (v, 3): what the renderer paints, as far as vertices can."""
+    out = np.tile(np.array(look.skin, np.float32), (len(head.neutral), 1))
+    for mask, colour in (("lips", look.lips), ("brows", look.brows), ("garment", look.garment)):
+        share = head.masks[mask][:, None]
+        out = out * (1 - share) + share * np.array(colour, np.float32)
+    for part, colour in {**_PAINT, "hair_cap": look.hair}.items():
+        out[np.unique(head.faces[head.parts[part]])] = colour
+    for part, centre in zip(("eye_left", "eye_right"), head.eye_centres, strict=True):
+        eye = np.unique(head.faces[head.parts[part]])
+        out[eye] = _eye(head.neutral[eye] - centre, look.iris)
+    return out.astype(np.float32)
+
+
+def _eye(places: Floats, iris: Colour) -> Floats:
+    """Places (n, 3) about the eye's centre, millimetres -> white, iris or pupil (n, 3)."""
+    off = np.hypot(places[:, 0], places[:, 1])
+    front = places[:, 2] > 0
+    out = np.tile(np.array(_WHITE, np.float32), (len(places), 1))
+    out[front & (off < _IRIS)] = iris
+    out[front & (off < _PUPIL)] = 0.01
+    return out
 
 
 def _primitive(buffer: Buffer, head: Head, parts: list[str], shared: Table, number: int) -> Table:
@@ -109,6 +134,7 @@ def _shared(buffer: Buffer, head: Head, look: Appearance) -> Table:
             "POSITION": buffer.add(place, _FLOAT, _VERTICES, bounds=True),
             "NORMAL": buffer.add(normal, _FLOAT, _VERTICES),
             "TEXCOORD_0": buffer.add(uv, _FLOAT, _VERTICES),
+            "COLOR_0": buffer.add(colours(head, look)[corner], _FLOAT, _VERTICES),
             "JOINTS_0": buffer.add(joints, _UBYTE, _VERTICES),
             "WEIGHTS_0": buffer.add(pull, _FLOAT, _VERTICES),
         },
@@ -130,13 +156,12 @@ def normals(head: Head, vertices: Floats) -> Floats:
 def document(head: Head, look: Appearance, times: Floats, weights: Floats, turns: Floats) -> bytes:
     """The whole file: times (n,) seconds, weights (n, 52), turns (n, 4) quaternions x y z w."""
     buffer = Buffer()
-    shared, materials = _shared(buffer, head, look), _materials(look)
+    shared = _shared(buffer, head, look)
     identity = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))
     mesh = {
         "name": look.name,
         "primitives": [
-            _primitive(buffer, head, parts, shared, k)
-            for k, (_, parts, _, _) in enumerate(materials)
+            _primitive(buffer, head, parts, shared, k) for k, (_, parts, _) in enumerate(_MATERIALS)
         ],
         "weights": weights[0].tolist(),
         "extras": {"targetNames": list(ARKIT)},
@@ -153,7 +178,7 @@ def document(head: Head, look: Appearance, times: Floats, weights: Floats, turns
         "meshes": [mesh],
         "skins": [{"joints": [_SHOULDERS, _HEAD], "skeleton": _SHOULDERS,
                    "inverseBindMatrices": buffer.add(identity, _FLOAT)}],
-        "materials": [_material(name, colour, rough) for name, _, colour, rough in materials],
+        "materials": [_material(name, rough) for name, _, rough in _MATERIALS],
         "animations": [_animation(buffer, times, weights, turns)],
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
@@ -162,8 +187,8 @@ def document(head: Head, look: Appearance, times: Floats, weights: Floats, turns
     return _binary(text, bytes(buffer.data))
 
 
-def _material(name: str, colour: Colour, rough: float) -> Table:
-    surface = {"baseColorFactor": [*colour, 1.0], "metallicFactor": 0.0, "roughnessFactor": rough}
+def _material(name: str, rough: float) -> Table:
+    surface = {"metallicFactor": 0.0, "roughnessFactor": rough}
     return {"name": name, "pbrMetallicRoughness": surface, "doubleSided": name != "skin"}
 
 
