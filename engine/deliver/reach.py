@@ -60,7 +60,9 @@ async def allocate(url: str) -> str:
         line.split() for line in lines if line.startswith("a=candidate") and " relay" in line
     ]
     if not relayed:
-        raise DeliveryError(f"{url} relays nothing: is it there, and are {TURN_USER} and {TURN_PASSWORD} right?")
+        raise DeliveryError(
+            f"{url} relays nothing: is it there, and are {TURN_USER} and {TURN_PASSWORD} right?"
+        )
     return f"{relayed[0][4]} port {relayed[0][5]}"
 
 
