@@ -28,6 +28,7 @@ WINDOW = 20  # messages on their way at one time: as many as paho lets go
 _WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before each next attempt; the last one repeats
 _ANSWER = 10.0  # seconds that a broker may take for an acknowledgement
 _GOODBYE = 3.0  # seconds for what is left at the end
+_LOST = (7, 128)  # paho's own number, and "unspecified error", which it makes of a closed socket
 _REFUSED = (4, 5, 134, 135)  # CONNACK: bad user name or password, not authorised (3.1.1 and 5)
 log = logging.getLogger("likeness.mqtt")
 _theirs = logging.getLogger("likeness.mqtt.client")
@@ -222,6 +223,9 @@ def why(problems: BaseException) -> str:
         first = first.exceptions[0]
     first = first.__cause__ or first
     code = getattr(first, "rc", None)
-    if getattr(code, "value", code) in _REFUSED:
+    code = getattr(code, "value", code)
+    if code in _LOST:
+        return "the connection broke"
+    if code in _REFUSED:
         return f"it refuses this user or password (set {USER} and {PASSWORD})"
     return str(first) or type(first).__name__
