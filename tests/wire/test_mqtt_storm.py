@@ -10,8 +10,8 @@ from tests.wire.brokers import MOSQUITTO
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt install mosquitto")
 
 
-async def test_three_thousand_events_and_twenty_restarts_lose_nothing(tmp_path):
-    figures = await storm(3_000, 20, signal.SIGTERM, tmp_path)
+async def test_two_thousand_events_and_twenty_restarts_lose_nothing(tmp_path):
+    figures = await storm(2_000, 20, signal.SIGTERM, tmp_path)
     print("\n" + "\n".join(figures.rows()))
     found = figures.values
     assert found["lost"] == found["dropped by the engine"] == found["out of order"] == 0
