@@ -1,6 +1,7 @@
 """`python -m engine.doctor`: what is wrong with this machine for Likeness, and what to do."""
 
 import argparse
+import asyncio
 import ipaddress
 import shutil
 import socket
@@ -9,18 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import psutil
 
+from . import config as configuration
 from . import head as heads
 from .capture import list_devices
-from .deliver import DeliverConfig
+from .deliver import DeliverConfig, MqttConfig, reach
+from .deliver.broker import EMBEDDED
 from .errors import EngineError
 from .head.avatar import avatar_names, load_appearance
 from .model import MODELS, open_model, open_session
 from .render import RenderConfig, Renderer
+from .session import LiveConfig
 from .speech import MeshTalk, SpeechConfig
 from .types import AudioChunk, FaceMesh, Floats, Motion, World
 
@@ -122,6 +128,26 @@ def network() -> Finding:
     return Finding("network", "good", ", ".join(found))
 
 
+def ice() -> Finding:
+    """Two peers of this machine, connected as a viewer would be."""
+    return Finding("ice", "good", f"two peers met in {asyncio.run(reach.connect_to_self()):.1f} s")
+
+
+def broker(config: MqttConfig) -> Finding:
+    """A message to the configured broker and back."""
+    if not config.broker:
+        return Finding("broker", "good", "none is configured (mqtt.broker)")
+    if config.broker == EMBEDDED:
+        return Finding("broker", "good", f"embedded, on 127.0.0.1 port {config.port_used}")
+    taken = asyncio.run(reach.echo(config)) * 1e3
+    return Finding("broker", "good", f"{config.host}:{config.port_used} echoes in {taken:.0f} ms")
+
+
+def turn(url: str) -> Finding:
+    """An allocation on the TURN server."""
+    return Finding("turn", "good", f"{url} relays from {asyncio.run(reach.allocate(url))}")
+
+
 def room() -> Finding:
     free = psutil.virtual_memory().available / 2**30
     tight = free < 1
@@ -130,7 +156,7 @@ def room() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    python, provider, models, speech, drawing, microphones, port, network, room,
+    python, provider, models, speech, drawing, microphones, port, network, ice, room,
 )  # fmt: skip
 
 
@@ -141,7 +167,19 @@ def examine(checks: tuple[Callable[[], Finding], ...] = CHECKS) -> Iterator[Find
             yield check()
         except EngineError as e:
             verdict: Verdict = "note" if check is microphones else "bad"
-            yield Finding(check.__name__, verdict, "not usable", str(e))
+            yield Finding(_name(check), verdict, "not usable", str(e))
+
+
+def _name(check: Callable[[], Finding]) -> str:
+    made = check.func if isinstance(check, partial) else check
+    return made.__name__
+
+
+def checks_of(config: LiveConfig, server: str) -> tuple[Callable[[], Finding], ...]:
+    """CHECKS for what `config` asks for, and of the TURN `server` where one is named."""
+    usual = tuple(partial(port, config.deliver.port) if c is port else c for c in CHECKS)
+    more = (partial(turn, server),) if server else ()
+    return (*usual, partial(broker, config.mqtt), *more)
 
 
 def report(finding: Finding, colour: bool) -> str:
@@ -158,13 +196,22 @@ def main() -> int:
         action="store_true",
         help="only fill the caches: speech and drawing once, in silence",
     )
-    if parser.parse_args().prepare:
+    parser.add_argument("--config", type=Path, help="the session's TOML: its port and its broker")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key")
+    parser.add_argument("--turn", default="", metavar="turn:HOST:PORT", help="a TURN server to try")
+    args = parser.parse_args()
+    if args.prepare:
         for finding in examine((drawing, speech)):
             if finding.verdict == "bad":
                 print(report(finding, colour=False), file=sys.stderr)
         return 0
+    try:
+        config = configuration.load(LiveConfig, args.config, args.set)
+    except EngineError as e:
+        print(f"likeness: {e}", file=sys.stderr)
+        return e.exit_code
     worst = 0
-    for finding in examine():
+    for finding in examine(checks_of(config, args.turn)):
         print(report(finding, sys.stdout.isatty()), flush=True)
         worst = max(worst, finding.verdict == "bad")
     return worst

@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,7 +15,7 @@ if __name__ == "__main__":  # Ctrl-C during the imports below, which take a seco
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from . import config as configuration
-from . import session
+from . import logs, session
 from .capture import describe_devices
 from .errors import EngineError
 from .head.avatar import avatar_names
@@ -82,6 +82,7 @@ def parser() -> Parser:
     p.add_argument("--config", type=Path, help="a TOML file; configs/live.toml shows every key")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key, last")
     p.add_argument("--list-devices", action="store_true", help="list microphones, and end")
+    p.add_argument("--log", choices=("words", "json"), default="words", help="form of log lines")
     p.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     return p
 
@@ -108,7 +109,7 @@ def _tree(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
-async def converse(config: LiveConfig, open_page: bool) -> None:
+async def converse(config: LiveConfig, open_page: bool, say: Callable[[str], None]) -> None:
     """One session, which Ctrl-C ends politely: what is being written is finished."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -121,11 +122,11 @@ async def converse(config: LiveConfig, open_page: bool) -> None:
         loop.add_signal_handler(number, end, number)
 
     def serving(url: str) -> None:
-        print(f"open {url}", flush=True)
+        say(f"open {url}")
         if open_page:
             webbrowser.open(url)
 
-    await session.run(config, Voice(lambda line: print(line, flush=True), serving), stop)
+    await session.run(config, Voice(say, serving), stop)
 
 
 def first(error: BaseException) -> BaseException:
@@ -137,37 +138,43 @@ def first(error: BaseException) -> BaseException:
     return error
 
 
-def complain(error: BaseException, verbose: bool) -> int:
+def complain(error: BaseException, verbose: bool, form: logs.Form = "words") -> int:
     """Says what went wrong in one line; the exit code."""
     cause = first(error)
-    if verbose:
+    if verbose and form == "words":
         traceback.print_exception(error)
     text = " ".join(str(cause).split())
-    if isinstance(cause, EngineError):
+    if not isinstance(cause, EngineError):
+        text = (
+            f"unexpected {type(cause).__name__}: {text} (--verbose shows where; "
+            "./run doctor may know why)"
+        )
+    if form == "json":
+        logging.getLogger("likeness").error(text, exc_info=error if verbose else None)
+    else:
         print(f"likeness: {text}", file=sys.stderr)
-        return cause.exit_code
-    print(
-        f"likeness: unexpected {type(cause).__name__}: {text} (--verbose shows where; "
-        "./run doctor may know why)",
-        file=sys.stderr,
-    )
-    return 1
+    return cause.exit_code if isinstance(cause, EngineError) else 1
+
+
+def speaker(form: logs.Form) -> Callable[[str], None]:
+    """Tells a person, or the log: which must not keep the token that a link ends with."""
+    if form == "json":
+        return lambda line: logging.getLogger("likeness").info(line.partition("#token=")[0])
+    return lambda line: print(line, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if args.verbose else logging.WARNING, format="likeness: %(message)s"
-    )
+    logs.set_up(args.log, args.verbose)
     try:
         if args.list_devices:
             print("\n".join(describe_devices()))
             return 0
-        asyncio.run(converse(resolve(args), args.open))
+        asyncio.run(converse(resolve(args), args.open, speaker(args.log)))
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        return complain(error, args.verbose)
+        return complain(error, args.verbose, args.log)
     return 0
 
 

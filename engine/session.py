@@ -16,17 +16,20 @@ from .capture import Camera, CaptureConfig, Resample, Senses, Source, open_sense
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
-from .deliver import DeliverConfig, Server
+from .deliver import DeliverConfig, MotionConfig, MqttConfig, Server
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
+from .deliver.metrics import Metrics
 from .errors import ConfigError
 from .faces import FacesConfig, Finder, Follow, Report
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
-from .render import RenderConfig, Renderer
+from .outside import Outside
+from .render import RenderConfig, Screen
 from .render.scene import check_scene, scene_needs
 from .speech import MeshTalk, SpeechConfig
+from .speech.activity import Activity
 from .stats import Stats
 from .types import AudioChunk, FaceMesh, Picture, World
 
@@ -36,6 +39,7 @@ Channels = Sequence[Channel[Any]]
 LISTEN_RATE = 48_000  # hertz: what WebRTC and the recorder carry
 WAITING = 128  # values in a channel of sound or for a file: more than a second of either
 FRAMES = 2  # frames between two stages: a third one means that drawing is too slow
+STALE = 2.0  # seconds without a picture after which a session that serves is not ready
 THREADS = 6  # of the stages, few are busy at once, and drawing only waits for its process
 log = logging.getLogger("likeness")
 
@@ -56,6 +60,8 @@ class LiveConfig:
     render: RenderConfig = field(default_factory=RenderConfig)
     deliver: DeliverConfig = field(default_factory=DeliverConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+    motion: MotionConfig = field(default_factory=MotionConfig)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -64,11 +70,20 @@ class LiveConfig:
             raise ConfigError(f"seconds should be 0 or more, not {self.seconds}")
         if not 0 <= self.margin <= 2:
             raise ConfigError(f"margin should be from 0 to 2 seconds, not {self.margin}")
+        if self.capture.input == "browser" and not self.serve:
+            raise ConfigError("--input browser needs the page: leave --no-serve out")
+        if self.motion.has_listeners and not self.serve:
+            raise ConfigError("motion.websocket and motion.channel need the page: no --no-serve")
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody looks on, so that it goes at the pace of life."""
+        """Whether somebody looks on, so that it is drawn."""
         return self.serve or self.render.window
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody follows it, so that it goes at the pace of life."""
+        return self.is_watched or self.motion.any
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +100,12 @@ class Parts:
     def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
         head = Head.load()
         appearance = load_appearance(config.render.avatar, head)
-        self.writers = closing.enter_context(Writers(config.files, config.render, head))
-        self.renderer: Renderer | None = None
+        shaping = config.motion.shaping
+        writing = Writers(config.files, config.render, head, appearance, shaping)
+        self.writers = closing.enter_context(writing)
+        self.renderer: Screen | None = None
         if config.is_watched or config.files.record:
-            self.renderer = Renderer(config.render, appearance, len(head.neutral))
+            self.renderer = Screen(config.render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
@@ -149,7 +166,7 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
     group's bundle where they come from inside one.
     """
     log.info("configuration: %s", as_dict(config))
-    if not (config.is_watched or any(as_dict(config.files).values())):
+    if not (config.is_live or any(as_dict(config.files).values())):
         raise ConfigError(
             "nothing would come out: with --no-serve give --record, --motion or --mesh"
         )
@@ -163,12 +180,15 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         clock = Clock()
         # First what may be wrong with the request: models and the renderer take seconds.
         check_scene(config.render.scene)
-        watches = "faces" in scene_needs(config.render.scene)
-        senses = open_senses(config.capture, clock, stats, config.is_watched, watches)
+        outside = Outside(config.mqtt, config.motion, config.render.fps, clock, stats, pool)
+        closing.callback(outside.close)
+        senses = open_for(config, clock, stats, outside)
         source, report = senses.sound, Report(stats)
         parts = await loop.run_in_executor(pool, Parts, config, making)
+        outside.screen = parts.renderer
+        await closing.enter_async_context(outside)
         follow = Follow(Finder(config.provider), config.faces) if senses.camera else None
-        live = config.is_watched or source.is_microphone
+        live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
         to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
@@ -179,19 +199,60 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
             ]  # of each way from a sense to the face
             delay = max(paths) + config.margin
             info = about_page(config, parts, senses, report, clock)
-            intake = Intake(senses.browser.kinds, senses.browser.take) if senses.browser else None
-            server = Server(config.deliver, clock, delay, stats, info, intake)
+            server = serving(config, parts, senses, outside, info, clock, delay, stats)
             await closing.enter_async_context(server)
+            closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, to16, server, stop)
+            connect(flow, config, parts, senses, to16, server, outside, stop)
             if senses.camera and follow:
                 watch(flow, senses.camera, follow, report, stop)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
     return stats
+
+
+def open_for(config: LiveConfig, clock: Clock, stats: Stats, outside: Outside) -> Senses:
+    """What the session hears and, where its scene asks for faces, sees."""
+    watches = "faces" in scene_needs(config.render.scene)
+    return open_senses(config.capture, clock, stats, config.is_live, watches, outside.notice_source)
+
+
+def serving(
+    config: LiveConfig,
+    parts: Parts,
+    senses: Senses,
+    outside: Outside,
+    info: Callable[[], dict[str, Any]],
+    clock: Clock,
+    delay: float,
+    stats: Stats,
+) -> Server:
+    """The page's server, and what programs find beside the page."""
+
+    def gauges() -> dict[str, float]:
+        online = {"mqtt_connected": float(outside.link.connected)} if outside.link else {}
+        return {"viewers": server.watching, "uptime_seconds": clock.now(), **online}
+
+    def unready() -> str:
+        return "" if clock.now() - server.pictures_at < STALE else "no pictures come"
+
+    def about() -> dict[str, Any]:
+        return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
+
+    routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
+    browser = senses.browser
+    intake = Intake(browser.kinds, browser.take) if browser else None
+    server = Server(
+        config.deliver, clock, delay, stats, about, intake, routes, outside.notice_viewer
+    )
+    outside.watching = lambda: server.watching
+    outside.figures = server.published
+    if config.motion.channel:
+        outside.feed.say = server.say
+    return server
 
 
 def about_page(
@@ -217,6 +278,7 @@ def connect(
     senses: Senses,
     to16: Resample,
     server: Server | None,
+    outside: Outside,
     stop: asyncio.Event,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
@@ -225,9 +287,20 @@ def connect(
     passed_on = flow.channel("sound for listeners", WAITING)
     source, camera = senses.sound, senses.camera
     flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
-    flow.start(share(native, [heard, passed_on], config.seconds, stop))
+    everywhere = [heard, passed_on]
+    if outside.events.heard:
+        everywhere.append(listened := flow.channel("sound for events", WAITING))
+        changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
+        flow.run(listened, Activity(source.rate), to=[changes])
+        flow.start(outside.tell_speech(changes))
+    flow.start(share(native, everywhere, config.seconds, stop, outside.heard))
 
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
+    if outside.motion:
+        worlds.append(moved := flow.channel("motion out", FRAMES))
+        frames = flow.channel("motion to tell", FRAMES)
+        flow.run(moved, outside.motion, to=[frames])
+        flow.start(outside.feed.run(frames))
     if writers.any:
         worlds.append(kept := flow.channel("worlds to write", WAITING))
         flow.run(kept, Each("write motion", writers.push_world))
@@ -254,7 +327,7 @@ def watch(flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyn
     flow.run(frames, follow, report)
 
 
-def drawing(renderer: Renderer, stop: asyncio.Event) -> Callable[[World], Picture]:
+def drawing(renderer: Screen, stop: asyncio.Event) -> Callable[[World], Picture]:
     """Draws, and ends the session where a person closes the window."""
     loop = asyncio.get_running_loop()
 
@@ -293,14 +366,17 @@ async def share(
     sinks: list[Channel[AudioChunk]],
     seconds: float,
     stop: asyncio.Event,
+    audible: Callable[[AudioChunk], AudioChunk],
 ) -> None:
-    """Hands sound to each sink; after `seconds` (0: never) cuts it to the sample and stops."""
+    """Hands what is `audible` to each sink; after `seconds` (0: never) cuts it to the sample
+    and stops."""
     origin: float | None = None
     async for chunk in native:
         origin = chunk.t if origin is None else origin
         left = round((origin + seconds - chunk.t) * chunk.rate) if seconds else len(chunk.samples)
         if left > 0:
-            await stage.send([AudioChunk(chunk.t, chunk.samples[:left], chunk.rate)], sinks)
+            whole = audible(chunk)
+            await stage.send([AudioChunk(chunk.t, whole.samples[:left], chunk.rate)], sinks)
         if left <= len(chunk.samples) and seconds:
             stop.set()
             break

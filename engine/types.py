@@ -6,7 +6,7 @@ answers with new ones. Arrays are read-only by custom; numpy inside, never torch
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,3 +157,30 @@ class Picture:
 
     t: float
     pixels: Bytes  # (h, w, 3) RGB or (h, w, 4) RGBA
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, told once and never dropped silently.
+
+    `kind` and `what` are words of a fixed vocabulary (docs/mqtt.md); `about` holds plain JSON
+    values. Today's kinds: session, speech, viewer, source, scene, mute, command, error.
+    """
+
+    t: float
+    wall: float  # seconds since 1970, by the machine's clock
+    id: str  # unique for ever: the session's own word and a number that counts up
+    kind: str
+    what: str
+    source: str  # which sense it is about, such as "microphone"; "engine" for the session itself
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What somebody outside asks of the session."""
+
+    t: float
+    source: str  # the way that it came, such as "mqtt"
+    name: str
+    args: dict[str, Any] = field(default_factory=dict)

@@ -1,10 +1,10 @@
-"""`python -m engine.bench [chain|nets|soak|speech]`: how fast this engine is on this machine.
+"""`python -m engine.bench [chain|nets|soak|speech|mqtt]`: how fast this engine is here.
 
 chain (the default): a whole session with one viewer, the nets alone, the start, and where
 Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
 session. soak: the long run. speech: --minutes of sound through the speech stage, as fast as it
-goes. --gate exits with 1 where a figure misses its bound or is
-not there.
+goes. mqtt: events through a broker that ends again and again. --gate exits with 1 where a figure
+misses its bound or is not there.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from dataclasses import asdict
 
 from ..errors import EngineError
 from .figures import Figures
+from .mqtt import both
 from .nets import nets
 from .run import chain
 from .soak import soak
@@ -63,10 +64,12 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument(
-        "what", nargs="?", default="chain", choices=("chain", "nets", "soak", "speech")
+        "what", nargs="?", default="chain", choices=("chain", "nets", "soak", "speech", "mqtt")
     )
     parser.add_argument("--seconds", type=float, default=20, help="of the chain, once settled")
     parser.add_argument("--minutes", type=float, default=1, help="of soak or speech")
+    parser.add_argument("--events", type=int, default=10_000, help="of mqtt")
+    parser.add_argument("--restarts", type=int, default=20, help="of mqtt's broker")
     parser.add_argument("--provider", default="cpu", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     parser.add_argument("--gate", action="store_true", help="exit with 1 where a bound is missed")
@@ -82,6 +85,8 @@ def main() -> int:
             figures = long_speech(args.minutes, args.provider)
         elif args.what == "soak":
             figures = asyncio.run(soak(args.minutes, *options))
+        elif args.what == "mqtt":
+            figures = asyncio.run(both(args.events, args.restarts))
         else:
             figures = asyncio.run(everything(args, options))
     except EngineError as e:

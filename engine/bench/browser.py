@@ -4,7 +4,7 @@ Both come with the extra `test`; the autoplay rules stay in force and no other n
 """
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ def why_not() -> str:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Any]:
+async def chromium(flags: Sequence[str] = FLAGS) -> AsyncIterator[Any]:
     """A running browser; what goes wrong in it is told as one line."""
     from playwright.async_api import Error, async_playwright
 
     try:
         async with async_playwright() as play:
-            browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+            browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=[*flags])
             try:
                 yield browser
             finally:

@@ -11,7 +11,7 @@ class Bound:
     name: str
     limit: float
     at_least: bool = False
-    of: str = "chain"  # the run that measures it: chain, browser, soak or speech
+    of: str = "chain"  # the run that measures it: chain, browser, soak, speech or mqtt
 
     def holds(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -35,6 +35,11 @@ BOUNDS = (
     Bound("mean frames a second", 10, at_least=True, of="soak"),  # low, for it also runs in tests
     Bound("slowest ten seconds, frames a second", 3, at_least=True, of="soak"),
     Bound("sound filled or cut ms", 100, of="soak"),
+    Bound("lost", 0, of="mqtt"),
+    Bound("out of order", 0, of="mqtt"),
+    Bound("came twice, unmarked", 0, of="mqtt"),
+    Bound("killed: lost, unacknowledged at a broker's end", 0, of="mqtt"),
+    Bound("killed: out of order", 0, of="mqtt"),
 )
 
 

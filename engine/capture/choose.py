@@ -5,7 +5,7 @@ from math import inf
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import ConfigError, DeviceError
+from ..errors import DeviceError
 from ..stats import Stats
 from .browser import Browser
 from .camera import Camera, CameraFile
@@ -13,7 +13,7 @@ from .cameras import find_camera, list_cameras
 from .config import CaptureConfig
 from .devices import Device, find, list_devices
 from .file import FileSource, SilentSource
-from .microphone import Microphone
+from .microphone import Microphone, Notice
 from .source import Source
 from .webcam import Webcam
 
@@ -35,16 +35,22 @@ class Senses:
 
 
 def open_senses(
-    config: CaptureConfig, clock: Clock, stats: Stats, live: bool, watches: bool
+    config: CaptureConfig,
+    clock: Clock,
+    stats: Stats,
+    live: bool,
+    watches: bool,
+    notice: Notice = lambda here: None,
 ) -> Senses:
     """What `config` asks for, and a camera where the scene `watches`; checked like a source."""
     remote = config.input == "browser"
-    if remote and not live:
-        raise ConfigError("--input browser needs the page: leave --no-serve out")
     named = config.camera != "" or config.video is not None
     browser = Browser(clock, stats, watches and not named) if remote else None
     silent = config.audio is None and config.device == ""
-    sound = browser.sound if browser and silent else open_source(config, clock, stats, live)
+    if browser and silent:
+        sound: Source = browser.sound
+    else:
+        sound = open_source(config, clock, stats, live, notice)
     camera: Camera | None = browser.camera if browser else None
     if named or (watches and not remote):
         camera = _camera(config, clock, stats, live)
@@ -74,24 +80,31 @@ def describe_devices() -> list[str]:
     return lines + ([str(d) for d in list_cameras()] or ["no camera found"])
 
 
-def open_source(config: CaptureConfig, clock: Clock, stats: Stats, live: bool) -> Source:
+def open_source(
+    config: CaptureConfig,
+    clock: Clock,
+    stats: Stats,
+    live: bool,
+    notice: Notice = lambda here: None,
+) -> Source:
     """What `config` asks for, checked: DeviceError or ConfigError before any sound flows.
 
     Without `live` nobody waits for a clock: a file comes as fast as it is taken, and with
-    no file named the bundled sample does, once. A microphone named is live either way.
+    no file named the bundled sample does, once. A microphone named is live either way; it calls
+    `notice` with False when it is gone and with True when it is back.
     """
     pace = clock if live else None
     if config.audio is not None:
         return FileSource(config.audio, pace, config.loop and live, config.pause)
     if config.device != "":
-        return Microphone(find(config.device, list_devices()), clock, stats)
+        return Microphone(find(config.device, list_devices()), clock, stats, notice)
     if config.video is not None:
         return _sound_of(config, config.video, pace)
     if not live:
         return FileSource(SAMPLE, None, False, 0.0, "the bundled sample: no --audio was given")
     device, why = _default()
     if device is not None:
-        return Microphone(device, clock, stats)
+        return Microphone(device, clock, stats, notice)
     return FileSource(SAMPLE, pace, True, config.pause, f"the bundled sample: {why}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ..channel import Channel
 from ..clock import Clock, SampleClock
@@ -15,6 +16,7 @@ from .stream import Stream
 log = logging.getLogger(__name__)
 
 Opened = Stream | DeviceError
+Notice = Callable[[bool], None]
 
 _RETRY = 1.0  # seconds
 _SETTLE = 5  # first blocks of a stream: they come in a bunch, so their times are no guide
@@ -29,8 +31,12 @@ class Microphone:
 
     is_microphone = True
 
-    def __init__(self, device: Device, clock: Clock, stats: Stats) -> None:
+    def __init__(
+        self, device: Device, clock: Clock, stats: Stats, notice: Notice = lambda here: None
+    ) -> None:
+        """`notice` is called with False when the device is gone, with True when it is back."""
         check(device)
+        self._notice = notice
         self.device, self.rate = device, device.rate
         self.describe = f"the microphone '{device.name}', {device.rate} Hz"
         self._clock, self._stats = clock, stats
@@ -49,8 +55,10 @@ class Microphone:
                 await self._listen(stream, sink)
                 log.warning("the microphone '%s' is gone; waiting for it", self.device.name)
                 self._stats.count("microphone.lost")
+                self._notice(False)
                 stream = await self._regained(stream, sink)
                 log.warning("the microphone '%s' is back", self.device.name)
+                self._notice(True)
         finally:
             stream.close()
 

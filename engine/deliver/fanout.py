@@ -97,6 +97,7 @@ class Fanout:
     ) -> None:
         """`pool` runs the encoders; two threads where none is given."""
         self.outlets: set[Outlet] = set()
+        self.pictures_at = float("-inf")  # session time at which the last picture came
         self.matte = False  # whether pictures go out as colour above alpha
         self._clock, self._stats, self.patience = clock, stats, Patience(delay)
         self.rate = Rate(bits)
@@ -124,7 +125,7 @@ class Fanout:
     async def _encode_pictures(self, source: Channel[Picture], sink: Channel[Encoded]) -> None:
         loop = asyncio.get_running_loop()
         async for picture in source:
-            self.matte = picture.pixels.shape[2] == 4
+            self.matte, self.pictures_at = picture.pixels.shape[2] == 4, self._clock.now()
             if not self._anyone("video"):
                 continue
             key = self._key_due()

@@ -8,10 +8,12 @@ from typing import Protocol
 
 from ..errors import DeliveryError
 from ..head import Head
-from ..types import AudioChunk, Picture, World
+from ..types import Appearance, AudioChunk, Picture, World
+from .gltf import GlbFile
 from .mesh import MeshFile
 from .motion import MotionFile
 from .recorder import Recorder
+from .shaping import Shaping
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,17 @@ class FilesConfig:
     """What to write; nothing by default."""
 
     record: Path | None = None  # .mp4, or .webm: picture and sound
-    motion: Path | None = None  # .csv: ARKit-52 weights and head angles
+    motion: Path | None = None  # .csv: ARKit-52 weights and head angles; .glb: a head that moves
     mesh: Path | None = None  # .npz: vertices and landmarks
+
+
+Writer = Recorder | MotionFile | GlbFile | MeshFile
+
+
+def _motion_file(path: Path, fps: int, head: Head, look: Appearance | None) -> MotionFile | GlbFile:
+    if path.suffix.lower() == ".glb" and look is not None:
+        return GlbFile(path, fps, head, look)
+    return MotionFile(path, fps)
 
 
 class Shown(Protocol):
@@ -44,15 +55,25 @@ class Writers:
     pictures, worlds and sound may each come from a thread of their own.
     """
 
-    def __init__(self, config: FilesConfig, shown: Shown, head: Head) -> None:
+    def __init__(
+        self,
+        config: FilesConfig,
+        shown: Shown,
+        head: Head,
+        look: Appearance | None = None,
+        shaping: Shaping | None = None,
+    ) -> None:
+        """`look` is whose head a .glb shows; `shaping` is of the motion file's weights alone."""
         size = (shown.width, shown.height)
-        self.recorder = self.motion = self.mesh = None
+        self.recorder = self.mesh = None
+        self.motion: MotionFile | GlbFile | None = None
+        self._shaping = shaping
         with ExitStack() as undo:
             if config.record is not None:
                 self.recorder = Recorder(config.record, size, shown.fps, shown.transparent)
                 undo.callback(self.recorder.abort)
             if config.motion is not None:
-                self.motion = MotionFile(config.motion, shown.fps)
+                self.motion = _motion_file(config.motion, shown.fps, head, look)
                 undo.callback(self.motion.abort)
             if config.mesh is not None:
                 self.mesh = MeshFile(config.mesh, shown.fps, head)
@@ -66,7 +87,7 @@ class Writers:
         for writer in self._each():
             writer.begin(world.t)
         if self.motion:
-            self.motion.push(world.motion)
+            self.motion.push(self._shaping(world.motion) if self._shaping else world.motion)
         if self.mesh:
             self.mesh.push(world.face)
 
@@ -92,11 +113,11 @@ class Writers:
             for writer in self._each():
                 closing.callback(_finish, writer)
 
-    def _each(self) -> list[Recorder | MotionFile | MeshFile]:
+    def _each(self) -> list[Writer]:
         return [w for w in (self.recorder, self.motion, self.mesh) if w is not None]
 
 
-def _finish(writer: Recorder | MotionFile | MeshFile) -> None:
+def _finish(writer: Writer) -> None:
     try:
         writer.finish()
     except DeliveryError:

@@ -17,9 +17,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import ConfigError, DeliveryError
-from .tls import write_private
+from .tls import state_folder, write_private
 
-OPEN = ("/", "/healthz", "/viewer/", "/login")  # what needs no token: nothing in it is private
+OPEN = (
+    "/",
+    "/healthz",
+    "/readyz",
+    "/viewer/",
+    "/login",
+)  # what needs no token: nothing in it is private
 _COOKIE = "likeness"
 _SHORTEST = 16  # characters of a token
 HEADERS = {
@@ -49,20 +55,25 @@ def is_loopback(host: str) -> bool:
 
 def link_token(folder: Path) -> str:
     """The token of the printed link: LIKENESS_TOKEN, or one kept for this user between runs."""
-    if given := os.environ.get("LIKENESS_TOKEN", ""):
+    return keyed("LIKENESS_TOKEN", "token", folder)
+
+
+def keyed(variable: str, name: str, folder: Path | None = None) -> str:
+    """A secret from the environment's `variable`, or one kept in the file `name`."""
+    if given := os.environ.get(variable, ""):
         if len(given) < _SHORTEST:
             raise ConfigError(
-                f"LIKENESS_TOKEN is too short to keep anyone out: use {_SHORTEST} characters"
+                f"{variable} is too short to keep anyone out: use {_SHORTEST} characters"
             )
         return given
-    file = folder / "token"
+    file = (folder or state_folder()) / name
     try:
         token = file.read_text("ascii").strip() if file.is_file() else ""
         if len(token) < _SHORTEST:  # none yet, or a file that was cut: "" would let all in
             token = secrets.token_urlsafe(24)
             write_private(file, token.encode())
     except (OSError, UnicodeError) as e:
-        raise DeliveryError(f"cannot use {file} ({e}): delete it, or set LIKENESS_TOKEN") from e
+        raise DeliveryError(f"cannot use {file} ({e}): delete it, or set {variable}") from e
     return token
 
 

@@ -19,7 +19,7 @@ class MotionFile:
     """
 
     def __init__(self, path: Path, fps: int) -> None:
-        self._file = PartFile(path, "--motion", (".csv",))
+        self._file = PartFile(path, "--motion", (".csv", ".glb"))
         self.fps = fps
         self._zero: float | None = None
         with self._file.writing():

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ from .webrtc import Viewer
 
 _PAGE = Path(__file__).parent / "viewer"
 _BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,000
+Attendance = Callable[[str, str], None]  # a viewer's name, and "joined" or "left"
 _LEAST_BITS = 100_000  # bit/s: below it nothing can be recognised
 
 
@@ -52,7 +53,8 @@ class Server:
     `info()` is what the page says of the session; of its keys the page knows `scene`,
     `avatar`, `provider`, `source` (words), `microphone` (True: a live one, on this machine),
     `camera` (see engine.faces.report) and `background`. With an `intake` pages may send what
-    it takes. `async with server:` binds the port, or raises DeliveryError.
+    it takes. `routes` are further pages behind the same guard; `attendance` is told of each
+    viewer that "joined" or "left". `async with server:` binds the port, or raises DeliveryError.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Server:
         stats: Stats,
         info: Callable[[], dict[str, Any]],
         intake: Intake | None = None,
+        routes: Iterable[web.RouteDef] = (),
+        attendance: Attendance = lambda viewer, what: None,
     ) -> None:
         if not is_loopback(config.host) and not config.tls:
             raise ConfigError(
@@ -74,6 +78,7 @@ class Server:
         self._stats, self._info, self._intake = stats, info, intake
         self._fanout = Fanout(clock, delay, stats, config.bits)
         self._numbers = itertools.count(1)
+        self._routes, self._attendance = list(routes), attendance
         self._runner: web.AppRunner | None = None
         self._taken: dict[str, Any] = {}
         self._taken_at = float("-inf")
@@ -139,6 +144,7 @@ class Server:
                 web.post("/offer", self._offer),
                 web.post("/send", self._send),
                 web.static("/viewer", _PAGE),
+                *self._routes,
             ]
         )
         return app
@@ -168,6 +174,12 @@ class Server:
             "viewers": [viewer.describe() for viewer in self.viewers],
         }
 
+    def published(self) -> dict[str, Any]:
+        """What a broker may know of it: no names of devices or files."""
+        kept = ("seconds", "delay", "milliseconds", "counts")
+        found = self.figures()
+        return {k: found[k] for k in kept} | {"viewers": self.watching}
+
     async def _offer(self, request: web.Request) -> web.Response:
         if self._is_full():  # told before the body is read, so that nobody sends it in vain
             return self._full()
@@ -176,7 +188,8 @@ class Server:
             return offered
         if self._is_full():  # the body may have taken long; from here to the place no await
             return self._full()
-        viewer = Viewer(f"viewer {next(self._numbers)}", self._fanout, self._clock, self._state)
+        name = f"viewer {next(self._numbers)}"
+        viewer = Viewer(name, self._fanout, self._clock, self._state, self._note_joined)
         self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
         try:
             sdp = await viewer.answer(offered)
@@ -224,6 +237,27 @@ class Server:
             await viewer.attend()
         finally:
             self.viewers.pop(viewer, None)
+            if viewer.joined:
+                self._attendance(viewer.name, "left")
+
+    def _note_joined(self, viewer: Viewer) -> None:
+        self._attendance(viewer.name, "joined")
+
+    @property
+    def watching(self) -> int:
+        """How many viewers are there, those that still connect left out."""
+        return sum(viewer.joined for viewer in self.viewers)
+
+    def say(self, what: str, text: str) -> None:
+        """`text` on the data channel of every viewer that wants `what`."""
+        late = sum(not viewer.offer(what, text) for viewer in list(self.viewers))
+        if late:
+            self._stats.count("dropped from motion channels", late)
+
+    @property
+    def pictures_at(self) -> float:
+        """Session time at which the last picture came to be sent; minus infinity before."""
+        return self._fanout.pictures_at
 
     def _state(self, viewer: Viewer) -> dict[str, Any]:
         """What a page is told twice a second."""

@@ -3,7 +3,9 @@
 The data channel is made by the page. It carries JSON both ways:
 page -> server   {"ping": ms}  {"report": {name: number}}
                  {"ready": true} once it shows pictures: then sound begins
+                 {"want": ["motion", "event"]} to be sent them, where the session has them
 server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
+                 {"motion": {...}} each frame  {"event": {...}}: see feed.py
 `t` is session time, so that the page can tell its own clock's distance from the session's.
 """
 
@@ -43,6 +45,7 @@ _SILENCE = 6.0  # seconds without a word from a page that has spoken before: it 
 _RELEASE = 3.0  # seconds after which sound begins for a viewer that does not say when
 _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
+_BACKLOG = 64 * 1024  # bytes that may wait for a page before frames of motion are left out
 _TEXT = 8192  # characters in the longest message taken from a page
 # What aiortc's parser and negotiation raise where a text is no offer: it checks by failing.
 MALFORMED = (
@@ -62,12 +65,17 @@ class Viewer:
         fanout: Fanout,
         clock: Clock,
         state: Callable[["Viewer"], dict[str, Any]],
+        joined: Callable[["Viewer"], None] = lambda viewer: None,
     ) -> None:
+        """`state` is what the page is told of the session; `joined` is called once it watches."""
         self.name, self.since = name, clock.now()
         self.closed, self._joined = asyncio.Event(), asyncio.Event()
         self.report: dict[str, float] = {}  # what the page says that it measured
         self.outlets = {kind: Outlet(kind) for kind in ("audio", "video")}
         self._fanout, self._clock, self._state = fanout, clock, state
+        self.joined = False  # whether it ever watched
+        self.wants: frozenset[str] = frozenset()  # what the page asked for: see `offer`
+        self._on_join = joined
         self._ending = False
         self._channel: RTCDataChannel | None = None
         self._heard: float | None = None  # when the page said something last
@@ -106,6 +114,9 @@ class Viewer:
         """Tells the page the state of things until the connection is over; then cleans up."""
         try:
             await asyncio.wait_for(self._joined.wait(), _CONNECT)
+            if not self.closed.is_set():
+                self.joined = True
+                self._on_join(self)
             asyncio.get_running_loop().call_later(_RELEASE, self._release)
             while not (self.closed.is_set() or self._is_silent()):
                 self._say_state()
@@ -172,11 +183,23 @@ class Viewer:
             self._say({"pong": ping, "t": self._clock.now()})
         if "ready" in message:
             self._release()
+        if isinstance(want := message.get("want"), list):
+            self.wants = frozenset(w for w in want[:8] if isinstance(w, str))
         if isinstance(report := message.get("report"), dict):
             self.report = {
                 k: float(v) for k, v in list(report.items())[:32]
                 if _REPORT.fullmatch(k) and _is_number(v)
             }  # fmt: skip
+
+    def offer(self, what: str, text: str) -> bool:
+        """Sends `text` where the page wants `what`; False where too much waits for it already."""
+        channel = self._channel
+        if what not in self.wants or channel is None or channel.readyState != "open":
+            return True
+        if channel.bufferedAmount > _BACKLOG:
+            return False
+        channel.send(text)
+        return True
 
     def _say_state(self) -> None:
         self._say({"state": self._state(self) | self._ties()})

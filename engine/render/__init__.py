@@ -2,5 +2,6 @@
 
 from .config import RenderConfig
 from .process import Renderer
+from .screen import Screen
 
-__all__ = ["RenderConfig", "Renderer"]
+__all__ = ["RenderConfig", "Renderer", "Screen"]

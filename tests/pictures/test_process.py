@@ -10,7 +10,7 @@ import pytest
 from engine.errors import ConfigError, DeviceError
 from engine.head import Head
 from engine.head.avatar import load_appearance
-from engine.render import RenderConfig, Renderer
+from engine.render import RenderConfig, Renderer, Screen
 from engine.render.__main__ import moment
 from engine.types import Appearance
 
@@ -69,3 +69,34 @@ def test_the_child_ends_when_the_parent_is_killed():
     except psutil.NoSuchProcess:
         pass
     assert not psutil.pid_exists(pid)
+
+
+BLUE = """
+class Scene:
+    needs = ()
+    def __init__(self, canvas, head, appearance, config):
+        self.canvas = canvas
+    def draw(self, world):
+        self.canvas.ctx.clear(0.0, 0.0, 1.0)
+"""
+
+
+def test_a_screen_goes_over_to_another_scene_and_stays_where_that_fails(head, look, tmp_path):
+    (tmp_path / "blue.py").write_text(BLUE)
+    (tmp_path / "broken.py").write_text(BLUE.replace("self.canvas = canvas", "1 / 0"))
+    world = moment(head, head.person(look.identity), {})
+    screen = Screen(RenderConfig(size="128x96"), look, len(head.neutral))
+    try:
+        face = screen.draw(world).pixels
+        with pytest.raises(ConfigError, match="no scene 'opera'"):
+            screen.show("opera")
+        with pytest.raises(DeviceError):
+            screen.show(str(tmp_path / "broken.py"))
+        assert np.array_equal(screen.draw(world).pixels, face) and screen.scene == "avatar"
+        screen.show(str(tmp_path / "blue.py"))
+        blue = screen.draw(world).pixels
+        children = psutil.Process().children()
+    finally:
+        screen.close()
+    assert blue[..., 2].min() > 200 and blue[..., :2].max() < 20
+    assert len([c for c in children if c.is_running()]) <= 1, "the old renderer has ended"

@@ -1,10 +1,13 @@
 """The doctor says what is wrong and what to do, and never falls over itself."""
 
 import socket
+from functools import partial
 
 from engine import doctor
+from engine.deliver import DeliverConfig, MqttConfig
 from engine.doctor import Finding
 from engine.errors import DeviceError
+from engine.session import LiveConfig
 
 
 def broken():
@@ -25,3 +28,13 @@ def test_a_busy_port_is_found_out():
         number = taken.getsockname()[1]
         assert doctor.port(number).verdict == "bad"
     assert doctor.port(number).verdict == "good"
+
+
+def test_the_doctor_looks_at_the_port_and_broker_that_the_session_would_use():
+    config = LiveConfig(deliver=DeliverConfig(port=9191), mqtt=MqttConfig(broker="embedded"))
+    checks = doctor.checks_of(config, "turn:host:3478")
+    port, broker, turn = (checks[k] for k in (doctor.CHECKS.index(doctor.port), -2, -1))
+    assert port.args == (9191,) and "embedded" in broker().found
+    assert turn.args == ("turn:host:3478",) and len(checks) == len(doctor.CHECKS) + 2
+    (finding,) = doctor.examine((partial(broken),))
+    assert finding.about == "broken"

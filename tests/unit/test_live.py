@@ -1,12 +1,15 @@
 """The command line: what it asks for, and what a person is told when it goes wrong."""
 
 import asyncio
+import io
+import json
+import logging
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from engine import config, live
+from engine import config, live, logs
 from engine.errors import ConfigError, DeviceError
 from engine.session import LiveConfig
 
@@ -61,6 +64,21 @@ def test_what_nobody_foresaw_is_one_line_too(capsys):
     assert live.complain(ZeroDivisionError("1 / 0"), verbose=False) == 1
     told = capsys.readouterr().err
     assert "ZeroDivisionError" in told and len(told.splitlines()) == 1
+
+
+def test_log_lines_as_json_and_the_token_left_out(monkeypatch):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.JsonLines())
+    log = logging.getLogger("likeness")
+    monkeypatch.setattr(log, "handlers", [handler])
+    monkeypatch.setattr(log, "level", logging.INFO)
+    live.speaker("json")("open https://host:8080/#token=secretsecretsecret")
+    assert live.complain(DeviceError("no\nmicrophone"), False, "json") == 1
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert first["message"] == "open https://host:8080/" and first["level"] == "info"
+    assert (second["message"], second["level"]) == ("no microphone", "error")
+    assert set(first) == {"time", "level", "logger", "message"} and first["time"][-1] == "Z"
 
 
 def test_live_toml_shows_every_key_with_its_default():

@@ -3,7 +3,9 @@
 import sys
 import threading
 
-from engine.stats import Stats
+import pytest
+
+from engine.stats import BUCKETS, Stats
 
 
 def test_no_count_and_no_sample_is_lost_between_threads() -> None:
@@ -27,3 +29,15 @@ def test_no_count_and_no_sample_is_lost_between_threads() -> None:
         sys.setswitchinterval(before)
     assert stats.counts["late"] == 12_000
     assert stats.milliseconds()["step"] == {"p50": 1.0, "p95": 1.0, "n": 400}
+
+
+def test_histograms_remember_all_and_lose_nothing_between_buckets() -> None:
+    stats = Stats()
+    for _ in range(2000):  # more than the percentiles keep
+        stats.add("step", 0.004)
+    for seconds in (0.0, 0.001, 0.0011, 5.0):
+        stats.add("step", seconds)
+    counts, total = stats.histograms()["step"]
+    assert sum(counts) == 2004 and total == pytest.approx(2000 * 0.004 + 5.0021)
+    assert counts[0] == 2 and counts[1] == 1 and counts[-1] == 1
+    assert counts[BUCKETS.index(0.005)] == 2000

@@ -100,7 +100,8 @@ class Ear:
 
     def __init__(self, config: CaptureConfig) -> None:
         self.clock, self.stats = Clock(), Stats()
-        self.source = open_source(config, self.clock, self.stats, live=True)
+        self.notices: list[bool] = []
+        self.source = open_source(config, self.clock, self.stats, True, self.notices.append)
         self.sink: Channel[AudioChunk] = Channel("sound", 200)
         self.chunks: list[AudioChunk] = []
         self.ages: list[float] = []
@@ -211,6 +212,7 @@ async def test_survives_being_unplugged(
         playing.terminate()
         await asyncio.to_thread(playing.wait, 10)
     assert [m.split()[-1] for m in caplog.messages] == ["it", "back"]
+    assert ear.notices == [False, True]
 
 
 async def test_survives_a_server_that_hangs(server: SoundServer, tmp_path: Path) -> None:
