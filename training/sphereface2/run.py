@@ -150,6 +150,6 @@ def embeddings(net: nn.Module, pixels: Bytes, size: int, flip: bool = True) -> F
     device = next(net.parameters()).device
     out = []
     for k in range(0, len(pixels), 128):
-        x = to_input(torch.from_numpy(np.asarray(pixels[k : k + 128])).to(device), size)
+        x = to_input(torch.from_numpy(np.array(pixels[k : k + 128])).to(device), size)
         out.append(embed(net, x, flip).cpu().numpy())
     return np.concatenate(out)
