@@ -14,14 +14,14 @@ def test_a_million_templates_are_searched_exactly_and_soon():
     rows = rng.standard_normal((N, DIM), dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     index, wall, work = Index(rows), [], []
-    for trial in range(40):
+    for trial in range(24):
         probe = rng.standard_normal(DIM).astype(np.float32) / np.sqrt(DIM)
         probe += 0.5 * rows[rng.integers(N)] if trial % 2 else 0  # somebody enrolled, or nobody
         began, worked = time.perf_counter(), time.process_time()
         found, scores = index.nearest(probe, 5)
         wall.append(time.perf_counter() - began)
         work.append(time.process_time() - worked)
-        if trial < 6:
+        if trial < 4:
             full = rows @ probe
             assert found.tolist() == np.lexsort((np.arange(N), -full))[:5].tolist()
             assert np.allclose(scores, full[found], atol=1e-6)
