@@ -71,12 +71,15 @@ def coloured_noise(rng: np.random.Generator, n: int, slope: float) -> Floats:
     return (noise / (np.std(noise) + 1e-12)).astype(np.float32)
 
 
-def distort(samples: Floats, rng: np.random.Generator) -> Floats:
-    """A microphone's view of clean speech: a room, noise under it, any gain within 20 dB."""
+def distort(samples: Floats, rng: np.random.Generator, babble: Floats | None = None) -> Floats:
+    """A microphone's view of clean speech: a room, noise or other voices under it, any gain within
+    20 dB. `babble` is the sound of others, as long or longer."""
     if rng.random() < 0.4:
         samples = add_room(samples, rng, rng.uniform(0.1, 0.5), rng.uniform(0.05, 0.4))
     noise = coloured_noise(rng, len(samples), rng.uniform(0, 2))
     decibels = float(rng.uniform(12, 60))
     noisy = add_noise(samples, noise, decibels)
+    if babble is not None and rng.random() < 0.35:
+        noisy = add_noise(noisy, babble[: len(samples)], float(rng.uniform(6, 25)))
     gain = 10 ** (rng.uniform(-20, 14) / 20)
     return np.clip(noisy * np.float32(gain), -1, 1)

@@ -1,8 +1,9 @@
-"""`python -m engine.bench [chain|nets|soak]`: how fast this engine is on this machine.
+"""`python -m engine.bench [chain|nets|soak|speech]`: how fast this engine is on this machine.
 
 chain (the default): a whole session with one viewer, the nets alone, the start, and where
 Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
-session. soak: the long run. --gate exits with 1 where a figure misses its bound or is
+session. soak: the long run. speech: --minutes of sound through the speech stage, as fast as it
+goes. --gate exits with 1 where a figure misses its bound or is
 not there.
 """
 
@@ -20,6 +21,7 @@ from .figures import Figures
 from .nets import nets
 from .run import chain
 from .soak import soak
+from .speech import long_speech
 from .viewer import watch_in_browser
 
 
@@ -60,9 +62,11 @@ def main() -> int:
         prog="python -m engine.bench", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("what", nargs="?", default="chain", choices=("chain", "nets", "soak"))
+    parser.add_argument(
+        "what", nargs="?", default="chain", choices=("chain", "nets", "soak", "speech")
+    )
     parser.add_argument("--seconds", type=float, default=20, help="of the chain, once settled")
-    parser.add_argument("--minutes", type=float, default=1, help="of the soak")
+    parser.add_argument("--minutes", type=float, default=1, help="of soak or speech")
     parser.add_argument("--provider", default="cpu", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     parser.add_argument("--gate", action="store_true", help="exit with 1 where a bound is missed")
@@ -74,6 +78,8 @@ def main() -> int:
     try:
         if args.what == "nets":
             figures = nets(args.provider)
+        elif args.what == "speech":
+            figures = long_speech(args.minutes, args.provider)
         elif args.what == "soak":
             figures = asyncio.run(soak(args.minutes, *options))
         else:

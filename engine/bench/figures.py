@@ -11,7 +11,7 @@ class Bound:
     name: str
     limit: float
     at_least: bool = False
-    of: str = "chain"  # the run that measures it: chain, browser or soak
+    of: str = "chain"  # the run that measures it: chain, browser, soak or speech
 
     def holds(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -27,6 +27,10 @@ BOUNDS = (
     Bound("latency over look-ahead ms", 130, of="browser"),
     Bound("skew ms", 45, of="browser"),
     Bound("reconnect s", 5.0, of="browser"),
+    Bound("speech step ms", 3.0, of="speech"),
+    Bound("frames off", 0, of="speech"),
+    Bound("samples of drift", 0, of="speech"),
+    Bound("speech memory growth MB", 10, of="speech"),
     Bound("memory growth MB", 40, of="soak"),  # what caches and allocators may still take
     Bound("mean frames a second", 10, at_least=True, of="soak"),  # low, for it also runs in tests
     Bound("slowest ten seconds, frames a second", 3, at_least=True, of="soak"),

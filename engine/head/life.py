@@ -30,6 +30,7 @@ class LifeConfig:
     """How lively: 1 is usual, 0 is off."""
 
     blink_guard: float = 6.0  # seconds without a blink after which there is one; 0 never adds any
+    blink_rate: float = 1.0  # of how often, at most and at least: 2 twice as often, 0 never
     sway: float = 1.0  # slow turns of the head
     nods: float = 1.0  # turns of the head with speech
     gaze: float = 1.0  # glances
@@ -79,7 +80,7 @@ class Life:
         step = 1.0 / fps
         streams = np.random.SeedSequence(seed).spawn(5)
         rngs = [np.random.default_rng(s) for s in streams]
-        self._blinks = Blinks(rngs[0], self.config.blink_guard, step)
+        self._blinks = Blinks(rngs[0], self.config.blink_guard, step, self.config.blink_rate)
         self._gaze = Gaze(rngs[1], step)
         self._sway = Sway(rngs[2], step)
         self._brows = Brows(rngs[3], step)
@@ -248,9 +249,14 @@ class Brows:
 class Blinks:
     """A blink where the meshes have gone without one for long; none beyond the most a minute."""
 
-    def __init__(self, rng: np.random.Generator, guard: float, step: float) -> None:
-        self._rng, self._guard, self._step = rng, guard, step
-        self._left = _SAVED
+    def __init__(
+        self, rng: np.random.Generator, guard: float, step: float, rate: float = 1.0
+    ) -> None:
+        self._rng, self._step = rng, step
+        self._guard = guard / rate if rate > 0 else 0.0
+        self._rate = rate * _RATE
+        self._saved = max(1.0, rate * _SAVED) if rate > 0 else 0.0
+        self._left = self._saved
         self._begun = -1.0  # when our own blink began; -1 when there is none
         self._theirs = False  # the meshes' blink goes on
         self._held = False  # and it is held open: one too many
@@ -258,7 +264,7 @@ class Blinks:
 
     def add(self, t: float, weights: Floats, said: Floats, shifted: bool) -> None:
         incoming = float(said[_BLINKS].mean())
-        self._left = min(_SAVED, self._left + self._step * _RATE / 60.0)
+        self._left = min(self._saved, self._left + self._step * self._rate / 60.0)
         self._follow(t, incoming)
         early = shifted and t > self._due - 0.6 * self._guard and self._guard > 0
         wanted = t >= self._due or early

@@ -21,7 +21,6 @@ HEARD = {
     "n_fft": features.N_FFT,
     "mels": features.MELS,
     "field": windows.FIELD,
-    "lookahead": windows.LOOKAHEAD,
 }
 
 
@@ -49,7 +48,8 @@ class Model:
     def load(cls, folder: Path | None = None, provider: str = "auto") -> "Model":
         """Reads a verified model folder; ModelError where its features are not the engine's."""
         model = open_model(folder or MODELS / "meshtalk")
-        if model.about.get("features") != HEARD:
+        heard = dict(model.about.get("features", {}))
+        if heard.pop("lookahead", None) is None or heard != HEARD:
             raise ModelError(f"{model.path} hears other features than this engine makes; retrain")
         session, used = open_session(model.file("model.onnx"), provider)
         with np.load(model.file("space.npz")) as file:
@@ -65,6 +65,11 @@ class Model:
     def free(self) -> Floats:
         """(heads,) in [0, 1]: how much of each head's work is not the mouth's."""
         return np.array(self.about["free"], np.float32)
+
+    @property
+    def lookahead(self) -> float:
+        """Seconds of sound after a frame that the net hears."""
+        return float(self.about["features"]["lookahead"])
 
     @property
     def heads(self) -> int:

@@ -13,7 +13,7 @@ from engine.types import AudioChunk, FaceMesh, Floats
 
 from .features import RATE, Features
 from .meshtalk import Model, State, gumbel
-from .windows import LOOKAHEAD, Windows
+from .windows import Windows
 
 GAP = 0.02  # seconds by which a chunk's time may differ from the count of samples before it
 
@@ -25,8 +25,11 @@ class SpeechConfig:
     model: str = "meshtalk"  # a folder of engine/models
     intensity: float = 1.0  # of the mouth's motion, 0 to 3
     liveliness: float = 1.0  # sampling temperature of what the sound does not determine, 0 to 2
+    style: int = -1  # seed of the net's own draws: another manner; -1 is the session's seed
 
     def __post_init__(self) -> None:
+        if self.style < -1:
+            raise ConfigError(f"speech.style = {self.style}: give a seed, or -1 for the session's")
         for name, value, most in (
             ("intensity", self.intensity, 3),
             ("liveliness", self.liveliness, 2),
@@ -62,10 +65,10 @@ class MeshTalk:
         self.net_fps = Fraction(int(model.about["fps"]))
         self._gain = 1 + np.float32(config.intensity - 1) * head.masks["mouth"][:, None]
         same = self.fps == self.net_fps
-        self.lookahead = LOOKAHEAD if same else LOOKAHEAD + float(1 / self.net_fps)
-        self._features, self._windows = Features(), Windows(self.net_fps)
+        self.lookahead = model.lookahead + (0 if same else float(1 / self.net_fps))
+        self._features, self._windows = Features(), Windows(self.net_fps, model.lookahead)
         self._template = model.template(person)[None].astype(np.float32)
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed if config.style < 0 else config.style)
         self._state: State = model.begin()
         self._origin: float | None = None
         self._heard = 0  # samples

@@ -1,5 +1,6 @@
 """The shipped speech model: streaming equals batch, nothing later matters, torch equals ONNX."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def sound(seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
     return (0.05 * buzz * syllables + noise).astype(np.float32)
 
 
+def hearing(model: Model, lookahead: float) -> Model:
+    """The same net as if it had been trained for another look-ahead."""
+    heard = {**model.about["features"], "lookahead": lookahead}
+    return replace(model, about={**model.about, "features": heard})
+
+
 def stage(head: Head, model: Model, fps: Fraction | int = 30, seed: int = 0) -> MeshTalk:
     return MeshTalk(SpeechConfig(), head, head.neutral, fps, seed, "cpu", model)
 
@@ -63,8 +70,13 @@ def test_any_cutting_gives_the_same_bytes(cuts: list[int]) -> None:
     assert all(np.array_equal(a.vertices, b.vertices) for a, b in zip(whole, pieces, strict=True))
 
 
-@pytest.mark.parametrize("fps", [30, 25, 60])
-def test_nothing_after_the_look_ahead_matters(head: Head, model: Model, fps: int) -> None:
+@pytest.mark.parametrize(
+    ("fps", "lookahead"), [(30, 0.1), (25, 0.1), (60, 0.1), (30, 0), (30, 0.2)]
+)
+def test_nothing_after_the_look_ahead_matters(
+    head: Head, model: Model, fps: int, lookahead: float
+) -> None:
+    model = hearing(model, lookahead)
     first, second = stage(head, model, fps), stage(head, model, fps)
     at = 0.7
     other = sound()
@@ -83,12 +95,16 @@ def test_frames_are_at_k_over_fps_to_the_end(head: Head, model: Model, fps: Frac
     assert [f.t for f in faces] == [12.5 + float(k / Fraction(fps)) for k in range(len(faces))]
 
 
-def test_a_frame_comes_as_soon_as_its_look_ahead_is_there(head: Head, model: Model) -> None:
-    made = stage(head, model)
+@pytest.mark.parametrize("lookahead", [0, 0.05, 0.1, 0.2])
+def test_a_frame_comes_as_soon_as_its_look_ahead_is_there(
+    head: Head, model: Model, lookahead: float
+) -> None:
+    made = stage(head, hearing(model, lookahead))
+    assert made.lookahead == lookahead
     for k in range(100):
         for face in made.push(AudioChunk(k * HOP / RATE, np.zeros(HOP, np.float32), RATE)):
             waited = (k + 1) * HOP / RATE - face.t
-            assert 0.09 - 1e-9 <= waited <= made.lookahead + 0.01
+            assert lookahead - 0.01 - 1e-9 <= waited <= made.lookahead + 0.01 + 1e-9
 
 
 def test_missing_sound_is_silence_and_time_goes_on(head: Head, model: Model) -> None:
@@ -117,6 +133,18 @@ def test_seeds_differ_and_repeat(head: Head, model: Model) -> None:
     a, b, c = (run(stage(head, model, seed=s), sound(), []) for s in (1, 1, 2))
     assert all(np.array_equal(x.vertices, y.vertices) for x, y in zip(a, b, strict=True))
     assert not all(np.array_equal(x.vertices, y.vertices) for x, y in zip(a, c, strict=True))
+
+
+def test_a_style_is_a_seed_of_its_own(head: Head, model: Model) -> None:
+    def said(style: int, seed: int) -> list[np.ndarray]:
+        config = SpeechConfig(style=style)
+        made = MeshTalk(config, head, head.neutral, 30, seed, "cpu", model)
+        return [f.vertices for f in run(made, sound(), [])]
+
+    one, again, sessions = said(7, 1), said(7, 2), said(-1, 7)
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(one, sessions, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, said(8, 1), strict=True))
 
 
 def test_many_streams_in_one_batch_are_the_same(head: Head, model: Model) -> None:
@@ -170,7 +198,7 @@ def test_a_stage_that_heard_nothing_ends_with_nothing(head: Head, model: Model) 
 
 
 @pytest.mark.parametrize(
-    "values", [{"intensity": -0.1}, {"intensity": 3.5}, {"liveliness": float("nan")}]
+    "values", [{"style": -2}, {"intensity": -0.1}, {"intensity": 3.5}, {"liveliness": float("nan")}]
 )
 def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"speech.{next(iter(values))}"):

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from engine import config as settings
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.speech import MeshTalk, Model, SpeechConfig
 from engine.types import AudioChunk
 from training import loop
-from training.meshtalk import data, recipe, steps
+from training.meshtalk import data, recipe, rows, steps
 from training.meshtalk.steps import Config
 
 TINY = Path(__file__).parents[2] / "configs/train/meshtalk-tiny.toml"
@@ -42,7 +43,7 @@ def losses_of(config: Config, folder: Path) -> tuple[float, float]:
     sizes = steps.full_sizes(config, steps.run_data(folder, config.data))
     space = data.load_space(steps.run_data(folder, config.data))
     regions = steps.losses.Regions(Head.load(), space)
-    batch = data.crops(motions, config.length, 8, np.random.default_rng(9))
+    batch = data.crops(motions, config.length, 8, np.random.default_rng(9), 0.1)
     ends = torch.from_numpy(data.hears(config.length)).long()
     found = []
     for trained in (False, True):
@@ -68,7 +69,7 @@ def test_loss_falls_resume_is_exact_and_the_export_runs(tmp_path: Path, tiny: Co
         one, two = weights(tmp_path / "whole" / name), weights(part / name)
         assert all(torch.equal(one[k], two[k]) for k in one), name
 
-    recipe.write_config(part, tiny)
+    steps.write_config(part, tiny)
     folder = recipe.export(part, tmp_path / "model")
     model, head = Model.load(folder, "cpu"), Head.load()
     stage = MeshTalk(SpeechConfig(), head, head.neutral, 30, 0, "cpu", model)
@@ -79,3 +80,23 @@ def test_loss_falls_resume_is_exact_and_the_export_runs(tmp_path: Path, tiny: Co
 def test_a_limit_is_told(tmp_path: Path, tiny: Config) -> None:
     assert not run_in(tmp_path / "none", tiny, 0)
     assert (tmp_path / "none" / "first.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["regression", "voca", "continuous"])
+def test_rows_learn_and_go_on_where_they_stopped(tmp_path: Path, tiny: Config, name: str) -> None:
+    rows.fit_rows(tiny, [name], tmp_path, torch.device("cpu"), 0.0)
+    assert steps.finished(tmp_path / name, "first") == 0
+    rows.fit_rows(tiny, [name], tmp_path, torch.device("cpu"), 5.0)
+    assert steps.finished(tmp_path / name, "first") == tiny.first.steps
+    second = steps.finished(tmp_path / name, "second")
+    assert second == (tiny.second.steps if name == "continuous" else 0)
+    with pytest.raises(ConfigError, match="another configuration"):
+        rows.fit_rows(replace(tiny, batch=5), [name], tmp_path, torch.device("cpu"), 5.0)
+    with pytest.raises(ConfigError, match="baseline"):
+        steps.load_run(tmp_path / name)
+
+
+def test_an_unknown_row_is_told() -> None:
+    with pytest.raises(ConfigError, match="no row nothing; there are meshtalk"):
+        rows.chosen(["nothing"])
+    assert rows.chosen([]) == list(rows.ROWS)

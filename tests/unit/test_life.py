@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.head import INDEX, Head
-from engine.head.life import Life, LifeConfig
+from engine.head.life import Blinks, Life, LifeConfig
 from engine.types import FaceMesh
 
 FPS = 30
@@ -55,6 +55,22 @@ def test_blinks_that_come_too_often_are_held_back(head):
         return {"eyeBlinkLeft": shut, "eyeBlinkRight": shut}
 
     assert 8 <= blinks(lively(head, 1, 60, nervous)[0]) <= 25
+
+
+@pytest.mark.parametrize("nervous", [False, True])
+def test_blinks_come_as_often_as_is_asked(nervous):
+    def counted(rate):
+        made = Blinks(np.random.default_rng(0), 6.0, 1 / FPS, rate)
+        shown = np.zeros((120 * FPS, len(INDEX)), np.float32)
+        for k in range(len(shown)):
+            said = np.zeros(len(INDEX), np.float32)
+            said[[BLINK, INDEX["eyeBlinkRight"]]] = nervous and k % 40 < 5
+            made.add(k / FPS, shown[k], said, False)
+            shown[k] += said
+        return blinks(shown)
+
+    never, seldom, usual, often = (counted(rate) for rate in (0, 0.5, 1, 2))
+    assert never == 0 and 0 < seldom < usual < often
 
 
 def test_blinks_that_come_are_kept_and_not_doubled(head):

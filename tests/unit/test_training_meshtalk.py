@@ -1,15 +1,20 @@
 """MeshTalk's parts: masks seen by a trace, losses against vertices, nets window by window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.speech.windows import FIELD
 from training.loop import Schedule
-from training.meshtalk import autoregressive, space
+from training.meshtalk import autoregressive, losses, space, steps
 from training.meshtalk.autoregressive import Autoregressive
-from training.meshtalk.net import AudioEncoder, Decoder, Sizes, quantise
+from training.meshtalk.baselines import SHORT, Continuous, Regression, WindowEncoder, first_net
+from training.meshtalk.data import Batch
+from training.meshtalk.net import AudioEncoder, Decoder, MeshTalk, Sizes, quantise
 from training.meshtalk.step import Cell
 
 SMALL = Sizes(modes=5, templates=3, heads=4, classes=3, channels=2, width=6, phones=4)
@@ -135,3 +140,71 @@ def test_schedule_warms_up_and_falls() -> None:
     assert schedule.factor(0) < 0.05
     assert schedule.factor(400) == 1
     assert schedule.factor(999) == pytest.approx(0.1, abs=0.01)
+
+
+def a_batch(frames: int, modes: int) -> Batch:
+    torch.manual_seed(4)
+    return Batch(
+        torch.zeros(2, 1, 80), torch.randn(2, frames, modes), torch.zeros(2, frames).long(),
+        torch.ones(2, frames), torch.ones(2, frames), torch.zeros(2, 1), torch.zeros(2, frames),
+    )  # fmt: skip
+
+
+def test_the_halves_of_the_face_add_up_to_the_whole(small_space: tuple[Head, space.Space]) -> None:
+    head, found = small_space
+    regions, batch = losses.Regions(head, found), a_batch(3, len(found.modes))
+    whole = space.mask_root(found, np.ones(len(head.neutral), np.float32))
+    wanted = np.square(batch.motion.numpy() @ (whole / np.linalg.norm(whole))).sum(-1).mean()
+    made = float(regions.whole(torch.zeros_like(batch.motion), batch))
+    assert made == pytest.approx(float(wanted), rel=1e-3)
+
+
+def test_frames_count_as_far_as_they_are_believed(small_space: tuple[Head, space.Space]) -> None:
+    head, found = small_space
+    regions, batch = losses.Regions(head, found), a_batch(3, len(found.modes))
+    made = torch.randn_like(batch.motion)
+    none = torch.zeros(2, 3)
+    silent = replace(batch, mouth=none, upper=none)
+    assert float(regions.whole(made, silent)) == 0
+    mouth_only = replace(batch, upper=none)
+    assert 0 < float(regions.whole(made, mouth_only)) < float(regions.whole(made, batch))
+    first = replace(batch, mouth=torch.tensor([[1.0, 0, 0], [0, 0, 0]]), upper=none)
+    changed = first.motion.clone()
+    changed[:, 1:] += 1
+    changed[1] += 1
+    assert float(regions.whole(made, first)) == pytest.approx(
+        float(regions.whole(made, replace(first, motion=changed)))
+    )
+
+
+def test_unknown_phones_teach_nothing() -> None:
+    logits = torch.randn(1, 3, 4)
+    some = losses.heard(logits, torch.tensor([[1, -1, 2]]))
+    known = torch.nn.functional.cross_entropy(logits[0, [0, 2]], torch.tensor([1, 2]))
+    assert float(some) == pytest.approx(float(known))
+    assert float(losses.heard(logits, torch.full((1, 3), -1))) == 0
+
+
+def test_vocas_encoder_hears_its_window_alone() -> None:
+    torch.manual_seed(0)
+    encoder = WindowEncoder(6).eval()
+    mel = torch.randn(1, FIELD + 9, 80)
+    ends = torch.tensor([0, 3, 9])
+    whole = encoder.at(mel, ends)
+    for i, end in enumerate(ends.tolist()):
+        alone = encoder.at(mel[:, end : end + FIELD], torch.tensor([0]))
+        assert torch.allclose(alone[:, 0], whole[:, i], atol=1e-5)
+        other = mel.clone()
+        other[:, : end + FIELD - SHORT] = 9
+        other[:, end + FIELD :] = 9
+        assert torch.equal(encoder.at(other, ends)[:, i], whole[:, i])
+        other[:, end + FIELD - 1] = 9
+        assert not torch.equal(encoder.at(other, ends)[:, i], whole[:, i])
+
+
+def test_every_row_has_its_net() -> None:
+    sizes = replace(SMALL, width=8)
+    kinds = [type(first_net(name, sizes)) for name in steps.NETS]
+    assert kinds == [MeshTalk, Regression, Regression, Continuous]
+    with pytest.raises(ConfigError, match="choose one of"):
+        steps.Config(net="none")

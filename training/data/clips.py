@@ -71,7 +71,7 @@ def clip(source: Part, number: int, modes: int, seed: int) -> Clip:
     times = np.arange(int(len(samples) * FPS / RATE)) / FPS
     return Clip(
         f"{voice.engine}:{voice.name}", " ".join(texts), samples, phones,
-        _motion(phones, samples, times, rng),
+        motion(phones, samples, times, rng),
         upper.head_curves(rng, len(times), FPS),
         np.clip(rng.standard_normal(modes), -2.2, 2.2).astype(np.float32),
         np.ones(len(times), np.float32), np.ones(len(times), np.float32),
@@ -136,9 +136,10 @@ def _merged(phones: list[Phone]) -> tuple[Phone, ...]:
     return tuple(out)
 
 
-def _motion(
+def motion(
     phones: tuple[Phone, ...], samples: Floats, times: NDArray[np.float64], rng: np.random.Generator
 ) -> Floats:
+    """The generator's second half: phones of any origin -> weights (n, 52) at `times` (n,)."""
     style = Style(
         articulation=float(rng.uniform(0.92, 1.08)),
         smile=float(max(0.0, rng.normal(0.03, 0.05))),

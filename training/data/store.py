@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ConfigError
+from engine.types import Floats
 
 from .clips import Clip
 from .voices import Phone
@@ -19,9 +20,13 @@ from .voices import Phone
 PAGE = "dataset.json"
 
 
-def save(folder: Path, name: str, clip: Clip) -> None:
-    """Writes one clip as NAME.npz; sound as 16-bit integers, motion in half precision."""
+def save(folder: Path, name: str, clip: Clip, refit: Floats | None = None) -> None:
+    """Writes one clip as NAME.npz; sound as 16-bit integers, motion in half precision.
+
+    `refit` (n, 52) is the same motion, found a second time: their difference is the noise.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    again: dict[str, Any] = {} if refit is None else {"refit": refit.astype(np.float16)}
     np.savez_compressed(
         folder / f"{name}.npz",
         samples=np.rint(np.clip(clip.samples, -1, 1) * 32767).astype(np.int16),
@@ -30,6 +35,7 @@ def save(folder: Path, name: str, clip: Clip) -> None:
         identity=clip.identity,
         mouth=clip.mouth.astype(np.float16),
         upper=clip.upper.astype(np.float16),
+        **again,
         said=json.dumps(
             {"person": clip.person, "voice": clip.voice, "text": clip.text,
              "phones": [[p.name, p.start, p.end] for p in clip.phones]}

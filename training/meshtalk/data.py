@@ -1,8 +1,10 @@
 """MeshTalk's data set in memory: features, motion and phones of many clips, and random crops."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +12,19 @@ import torch
 from tqdm import tqdm
 
 from engine.head import Head
-from engine.speech.features import SILENCE, Features
+from engine.speech.features import HOP, SILENCE, Features
 from engine.speech.windows import FIELD, last_frame
 from engine.types import Floats, Ints
 from training import audio
+from training.data import store
 from training.data.clips import FPS, Clip, clips, part
 from training.data.phones import PHONES
+from training.data.vary import at_speed
 
 from .space import Space, head_space
 
 GRID = 3  # crops begin at multiples of this many motion frames: 10 mel frames, so all look alike
+MOST_AHEAD = 40  # mel frames of silence after each clip: the longest look-ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,9 @@ class Motions:
 
     mel: Floats  # (m, 80); each clip's begin with FIELD of silence
     motion: Floats  # (f, k) whitened coordinates of the displacements
-    phone: Ints  # (f,) index in PHONES of what sounds at the frame
+    phone: Ints  # (f,) index in PHONES of what sounds at the frame; -1 where it is not known
+    mouth: Floats  # (f,) in [0, 1]: how far the mouth's motion is to be believed
+    upper: Floats  # (f,) the same of the rest of the face
     template: Floats  # (clips, p)
     mels: Ints  # (clips + 1,)
     frames: Ints  # (clips + 1,)
@@ -44,7 +51,9 @@ class Batch:
 
     mel: torch.Tensor  # (b, m, 80)
     motion: torch.Tensor  # (b, t, k)
-    phone: torch.Tensor  # (b, t)
+    phone: torch.Tensor  # (b, t), -1 where it is not known
+    mouth: torch.Tensor  # (b, t)
+    upper: torch.Tensor  # (b, t)
     template: torch.Tensor  # (b, p)
     rows: torch.Tensor  # (b, t) the frames' places in Motions
 
@@ -54,26 +63,30 @@ class Batch:
 
 def hears(length: int) -> Ints:
     """For a crop of frames that starts on the grid: the mel frame each ends with, from 0."""
-    last = [last_frame(k, Fraction(FPS)) for k in range(length)]
-    return np.array(last, np.int32) - last[0]
+    return np.array([last_frame(k, Fraction(FPS), 0) for k in range(length)], np.int32)
 
 
-def crops(data: Motions, length: int, count: int, rng: np.random.Generator) -> Batch:
+def crops(
+    data: Motions, length: int, count: int, rng: np.random.Generator, lookahead: float
+) -> Batch:
     """`count` random crops, clips weighted by their length."""
     usable = data.usable(length)
     sizes = np.diff(data.frames)[usable]
     chosen = rng.choice(usable, count, p=sizes / sizes.sum())
     starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
               np.diff(data.frames)[chosen]]  # fmt: skip
-    return gather(data, chosen, starts, length)
+    return gather(data, chosen, starts, length, lookahead)
 
 
 def gather(
-    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int
-) -> Batch:
+    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int,
+    lookahead: float,
+) -> Batch:  # fmt: skip
+    """The crops that begin at frames `starts` (on the grid) of the clips `chosen`."""
     span = int(hears(length)[-1]) + FIELD
     first = [
-        data.mels[c] + last_frame(s, Fraction(FPS)) for c, s in zip(chosen, starts, strict=True)
+        data.mels[c] + last_frame(s, Fraction(FPS), lookahead)
+        for c, s in zip(chosen, starts, strict=True)
     ]
     rows = np.stack(
         [data.frames[c] + s + np.arange(length) for c, s in zip(chosen, starts, strict=True)]
@@ -82,6 +95,8 @@ def gather(
         torch.from_numpy(np.stack([data.mel[f : f + span] for f in first])),
         torch.from_numpy(data.motion[rows]),
         torch.from_numpy(data.phone[rows]).long(),
+        torch.from_numpy(data.mouth[rows]),
+        torch.from_numpy(data.upper[rows]),
         torch.from_numpy(data.template[np.asarray(chosen)]),
         torch.from_numpy(rows),
     )
@@ -92,12 +107,15 @@ def features(samples: Floats) -> Floats:
 
     Row last_frame(k) + FIELD - 1 is the newest that motion frame k hears.
     """
-    tail = np.zeros(3200, np.float32)
+    tail = np.zeros(MOST_AHEAD * HOP, np.float32)
     heard = Features().push(np.concatenate([samples, tail]))
     return np.concatenate([np.repeat(SILENCE[None], FIELD, axis=0), heard])
 
 
 def phone_track(clip: Clip) -> Ints:
+    """(n,) index of the phone at each frame; -1 where the clip's phones are not known."""
+    if not clip.phones:
+        return np.full(len(clip.weights), -1, np.int32)
     times = np.arange(len(clip.weights)) / FPS
     ends = np.array([p.end for p in clip.phones])
     names = np.array([PHONES.index(p.name) for p in clip.phones], np.int32)
@@ -106,39 +124,94 @@ def phone_track(clip: Clip) -> Ints:
 
 def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
     """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
-    mel, motion, phone, template = [], [], [], []
+    mel, motion, phone, mouth, upper, template = [], [], [], [], [], []
+    crowd = Crowd()
     for number, clip in enumerate(made):
         rng = np.random.default_rng([seed, 1, number])
-        heard = audio.distort(clip.samples, rng) if distorted else clip.samples
+        babble = crowd.babble(len(clip.samples), rng) if distorted else None
+        heard = audio.distort(clip.samples, rng, babble) if distorted else clip.samples
+        crowd.join(clip.samples)
         mel.append(features(heard))
         person = head.person(clip.identity)
         motion.append(clip.weights @ space.coordinates(head.shapes(person)))
         phone.append(phone_track(clip))
+        mouth.append(clip.mouth)
+        upper.append(clip.upper)
         template.append(space.template(person))
     return Motions(
-        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone), np.stack(template),
-        _offsets(mel), _offsets(motion),
+        np.concatenate(mel), np.concatenate(motion), np.concatenate(phone),
+        np.concatenate(mouth), np.concatenate(upper), np.stack(template), _offsets(mel),
+        _offsets(motion),
     )  # fmt: skip
+
+
+class Crowd:
+    """The sounds of the last clips, for voices in the background."""
+
+    def __init__(self, most: int = 24) -> None:
+        self._sounds: deque[Floats] = deque(maxlen=most)
+
+    def join(self, samples: Floats) -> None:
+        self._sounds.append(samples)
+
+    def babble(self, n: int, rng: np.random.Generator) -> Floats | None:
+        """(n,) samples of three to six of them at once; None before anybody has spoken."""
+        if len(self._sounds) < 6:
+            return None
+        chosen = rng.choice(len(self._sounds), int(rng.integers(3, 7)), replace=False)
+        return sum(
+            (np.resize(np.roll(self._sounds[k], int(rng.integers(len(self._sounds[k])))), n)
+             for k in chosen), np.zeros(n, np.float32),
+        )  # fmt: skip
 
 
 def _offsets(parts: Sequence[Floats]) -> Ints:
     return np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int32)
 
 
-def prepare(folder: Path, head: Head, count: int, templates: int, seed: int) -> None:
-    """Makes the generator's data set of `count` clips in `folder`."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Data sets of recordings (training.prepare) that join the generator's clips."""
+
+    folders: tuple[Path, ...] = ()
+    variants: int = 2  # how often each clip is heard, each time at another speed
+
+    def names(self, folder: Path) -> list[str]:
+        """The clips of one of them that may be learnt from."""
+        kept = set(store.read_page(folder).get("held_out", ()))
+        return [n for n in store.names(folder) if n not in kept]
+
+    def clips(self, seed: int) -> Iterator[Clip]:
+        """All of them, in an order that mixes the data sets; the first hearing is at full speed."""
+        rng = np.random.default_rng([seed, 7])
+        jobs = [(f, n, v) for f in self.folders for n in self.names(f)
+                for v in range(self.variants)]  # fmt: skip
+        for k in rng.permutation(len(jobs)):
+            folder, name, variant = jobs[k]
+            clip = store.load(folder / f"{name}.npz")
+            yield at_speed(clip, float(rng.uniform(0.87, 1.15))) if variant else clip
+
+
+def prepare(
+    folder: Path, head: Head, count: int, templates: int, seed: int, recorded: Recorded
+) -> None:
+    """Makes the data set in `folder`: `count` of the generator's clips, and what was recorded."""
     folder.mkdir(parents=True, exist_ok=True)
     modes = len(head.identity_basis)
-    some = clips(part("train"), min(count, 60), modes, seed)
+    some = chain(clips(part("train"), min(count, 60), modes, seed), _few(recorded, seed))
     space = head_space(head, ((head.person(c.identity), c.weights[::5]) for c in some), templates)
-    made = tqdm(clips(part("train"), count, modes, seed), "clips", count, leave=False)
-    train = build(head, made, space, seed, distorted=True)
+    made = chain(clips(part("train"), count, modes, seed), recorded.clips(seed))
+    train = build(head, tqdm(made, "clips", leave=False), space, seed, distorted=True)
     few = max(6, min(40, count // 20))
     known = build(head, clips(part("test"), few, modes, seed + 1), space, seed, distorted=False)
     new = build(head, clips(part("voices"), few, modes, seed + 2), space, seed, distorted=False)
     for name, value in (("train", train), ("test", known), ("voices", new), ("space", space)):
         fields = {f: getattr(value, f) for f in value.__slots__}
         np.savez(folder / f"{name}.npz", **fields)
+
+
+def _few(recorded: Recorded, seed: int, most: int = 120) -> Iterator[Clip]:
+    return islice(recorded.clips(seed), most)
 
 
 def load(folder: Path, name: str) -> Motions:

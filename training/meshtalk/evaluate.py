@@ -1,6 +1,10 @@
 """The shipped MeshTalk, run as the engine runs it, against the generator on what it never heard.
 
 python -m training.evaluate meshtalk [--model DIR] [--clips N] [--json FILE] [--write]
+python -m training.evaluate meshtalk --data DATASET ... [--rows RUN ...] [--out DIR] [--study DIR]
+
+The second form compares the model and the runs of baselines on held-out clips: `--data` takes
+folders of clips, and `test` and `voices` for the generator's own. Tables, JSON and pictures.
 """
 
 import argparse
@@ -15,14 +19,14 @@ import numpy as np
 from engine.head import Head
 from engine.model import MODELS, write_about
 from engine.speech import MeshTalk, Model, SpeechConfig
-from engine.types import AudioChunk, Floats
+from engine.types import Floats
 from training.data.clips import FPS, Clip, clips, part
-from training.data.voices import RATE
 from training.loop import tell
 
 from . import measure
-
-CHUNK = 320  # samples: what a sound card hands over
+from .compare import Asked, compare, for_study
+from .recorded import SAMPLES
+from .speakers import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,6 @@ class Figures:
     step_ms: float  # median, one thread
 
 
-def speak(stage: MeshTalk, samples: Floats) -> list[Floats]:
-    """All faces (v, 3) that a clip gives when it comes in pieces."""
-    faces = []
-    for at in range(0, len(samples), CHUNK):
-        faces += stage.push(AudioChunk(at / RATE, samples[at : at + CHUNK], RATE))
-    return [face.vertices for face in faces + stage.finish()]
-
-
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """One clip's measures."""
@@ -73,7 +69,7 @@ class Bench:
 
     def faces(self, clip: Clip, person: Floats, seed: int, gain: float = 1.0) -> list[Floats]:
         stage = MeshTalk(SpeechConfig(), self.head, person, FPS, seed, "cpu", self.model)
-        return speak(stage, clip.samples * np.float32(gain))[: len(clip.weights)]
+        return stream(stage, clip.samples * np.float32(gain))[: len(clip.weights)]
 
     def hear(self, clip: Clip, rng: np.random.Generator, gains: bool) -> _Heard:
         head, person = self.head, self.head.person(clip.identity)
@@ -178,13 +174,33 @@ def write(folder: Path, found: dict[str, Figures]) -> None:
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate meshtalk", description=__doc__
-    )
+        prog="python -m training.evaluate meshtalk", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--model", type=Path, default=MODELS / "meshtalk")
     parser.add_argument("--clips", type=int, default=24, help="of each part")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("--write", action="store_true", help="put them into the model's about.json")
+    parser.add_argument("--data", nargs="+", metavar="DATASET", help="compare on these")
+    parser.add_argument("--rows", nargs="+", type=Path, default=[], metavar="RUN",
+                        help="finished runs to compare with")  # fmt: skip
+    parser.add_argument("--no-model", action="store_true", help="compare the rows alone")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="seeds drawn a clip")
+    parser.add_argument("--out", type=Path, default=Path("runs/evaluation"))
+    parser.add_argument("--study", type=Path, metavar="DIR", help="write clip pairs here instead")
     args = parser.parse_args(argv)
+    if args.data:
+        model = None if args.no_model else args.model
+        asked = Asked(model, args.rows, args.data, args.clips, args.samples, args.out)
+        if args.study:
+            tell(f"clip pairs and their key in {for_study(asked, args.study)}")
+        else:
+            compare(asked)
+    else:
+        _generators(args)
+
+
+def _generators(args: argparse.Namespace) -> None:
     found = evaluate(args.model, args.clips)
     tell(table(found))
     if args.json:

@@ -31,7 +31,7 @@ class Influence:
 def influence(trained: Trained, motions: Motions, space: Space, head: Head) -> Influence:
     """Decodes with one head's codes taken from another moment, and measures what changes."""
     net, sizes = trained.first, trained.sizes
-    _, labels = encode(net, motions, torch.device("cpu"))
+    _, labels = encode(net, motions, torch.device("cpu"), trained.config.lookahead)
     regions = Regions(head, space)
     frames = len(labels) // 48 * 48
     codes = labels[:frames].view(-1, 48, sizes.heads)[:40]

@@ -63,6 +63,10 @@ class AudioEncoder(nn.Module):
             x = (x[..., 2 * d : -2 * d] + self.dropout(leaky(conv(x)))) / 2
         return self.last(x.transpose(1, 2))
 
+    def at(self, mel: Tensor, ends: Tensor) -> Tensor:
+        """Codes (b, t, width) of the windows that end at mel frames `ends` (t,), from 0."""
+        return self(mel)[:, ends]
+
 
 class ExpressionEncoder(nn.Module):
     """Motion (b, t, modes) and template (b, templates) -> codes (b, t, width), causal."""
@@ -91,9 +95,12 @@ class Fusion(nn.Module):
             nn.Linear(256, 256), nn.LeakyReLU(0.2), nn.Linear(256, sizes.codes),
         )  # fmt: skip
 
+    def mix(self, audio: Tensor, expression: Tensor) -> Tensor:
+        """Both codes as one (b, t, heads, classes), before it becomes categorical."""
+        return self.layers(torch.cat([audio, expression], -1)).unflatten(-1, self.shape)
+
     def forward(self, audio: Tensor, expression: Tensor) -> Tensor:
-        logits = self.layers(torch.cat([audio, expression], -1))
-        return F.log_softmax(logits.unflatten(-1, self.shape), -1)
+        return F.log_softmax(self.mix(audio, expression), -1)
 
 
 def quantise(logits: Tensor, noise: Tensor | None) -> Tensor:
@@ -161,7 +168,11 @@ class MeshTalk(nn.Module):
 
     def hear(self, mel: Tensor, ends: Tensor) -> Tensor:
         """Audio codes (b, t, width) of the frames that end at mel frames `ends` (t,)."""
-        return self.audio(mel)[:, ends]
+        return self.audio.at(mel, ends)
+
+    def fuse(self, audio: Tensor, expression: Tensor) -> Tensor:
+        """Log-probabilities (b, t, heads, classes) of the code."""
+        return self.fusion(audio, expression)
 
     def decode(self, logits: Tensor, template: Tensor, noisy: bool) -> Tensor:
         codes = quantise(logits, gumbel(logits) if noisy else None)

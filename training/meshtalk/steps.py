@@ -2,19 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine import config as settings
 from engine.errors import ConfigError
 from engine.head import Head
 from engine.model import MODELS
-from engine.speech.windows import last_frame
+from engine.speech.windows import check_lookahead, last_frame
 from training.data import clips as clips_module
 from training.data.clips import FPS
 from training.data.phones import PHONES
@@ -22,33 +23,45 @@ from training.loop import OutOfTime, Run, Schedule, train
 
 from . import data, losses
 from .autoregressive import Autoregressive
+from .baselines import Continuous, Follower, Regression, first_net
 from .data import Motions
 from .net import MeshTalk, Sizes
 
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """The generator's data set; made once for each different set of values."""
+    """The data set; made once for each different set of values."""
 
     clips: int = 900  # of about 10 s
     templates: int = 24  # principal components of the people's neutral faces
     seed: int = 0
     folder: Path = Path("runs/data")
+    recorded: data.Recorded = field(default_factory=data.Recorded)
+
+
+NETS = ("meshtalk", "regression", "voca", "continuous")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that a run depends on. Defaults are those of configs/train/meshtalk.toml."""
 
+    net: str = "meshtalk"  # or one of baselines.py: regression, voca, continuous
     seed: int = 0
     batch: int = 16  # crops
     length: int = 48  # frames of a crop in the first step
     context: int = 64  # frames of a crop in the second step
+    lookahead: float = 0.1  # seconds of sound after a frame that the net hears
     data: DataConfig = field(default_factory=DataConfig)
     sizes: Sizes = field(default_factory=Sizes)
     weights: losses.Weights = field(default_factory=losses.Weights)
     first: Schedule = field(default_factory=Schedule)
     second: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        check_lookahead(self.lookahead)
+        if self.net not in NETS:
+            raise ConfigError(f"net = {self.net}: choose one of {', '.join(NETS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +76,24 @@ class Trained:
 
 def data_folder(config: DataConfig) -> Path:
     """The data set's place, named by all that it depends on; made when it is not there."""
-    name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources()}"
+    name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources(config)}"
     folder = config.folder / name
     if not (folder / "space.npz").exists():
-        data.prepare(folder, Head.load(), config.clips, config.templates, config.seed)
+        data.prepare(
+            folder, Head.load(), config.clips, config.templates, config.seed, config.recorded
+        )
     return folder
 
 
-def _sources() -> str:
-    """A short hash of the head and of the code that makes clips."""
+def _sources(config: DataConfig) -> str:
+    """A short hash of the head, of the code that makes clips, and of what was recorded."""
     code = Path(clips_module.__file__).parent
     files = [*sorted(code.glob("*.py")), Path(data.__file__), MODELS / "head" / "about.json"]
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
+    parts = [f.read_bytes() for f in files]
+    for one in config.recorded.folders:
+        parts.append("\n".join(config.recorded.names(one)).encode())
+    parts.append(str(config.recorded.variants).encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:8]
 
 
 def full_sizes(config: Config, folder: Path) -> Sizes:
@@ -95,15 +114,20 @@ def fit(config: Config, run: Run) -> bool:
     sizes = full_sizes(config, folder)
     try:
         net = _first(config, run, motions, sizes, folder)
-        _second(config, run, motions, sizes, net)
+        if isinstance(net, Continuous):
+            _follower(config, run, motions, net)
+        elif isinstance(net, MeshTalk):
+            _second(config, run, motions, net)
     except OutOfTime:
         return False
     return True
 
 
-def _first(config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Path) -> MeshTalk:
+def _first(
+    config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Path
+) -> MeshTalk | Regression:
     torch.manual_seed(config.seed)
-    net = MeshTalk(sizes)
+    net = first_net(config.net, sizes)
     net.audio.mean.copy_(torch.from_numpy(motions.mel.mean(0)))
     net.audio.spread.copy_(torch.from_numpy(motions.mel.std(0)))
     net.to(run.device)
@@ -111,7 +135,10 @@ def _first(config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Pat
     ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.length, config.batch, rng).to(run.device)
+        batch = data.crops(motions, config.length, config.batch, rng, config.lookahead)
+        batch = batch.to(run.device)
+        if isinstance(net, Regression):
+            return losses.regression(net, regions, batch, ends, config.weights)
         shift = int(rng.integers(1, config.batch))
         return losses.first_step(net, regions, batch, ends, shift, config.weights)
 
@@ -119,22 +146,39 @@ def _first(config: Config, run: Run, motions: Motions, sizes: Sizes, folder: Pat
     return net.eval()
 
 
-def _second(
-    config: Config, run: Run, motions: Motions, sizes: Sizes, net: MeshTalk
-) -> Autoregressive:
+def _second(config: Config, run: Run, motions: Motions, net: MeshTalk) -> None:
+    """Which codes follow, given the sound."""
     torch.manual_seed(config.seed + 1)
-    model = Autoregressive(sizes).to(run.device)
+    model = Autoregressive(net.sizes).to(run.device)
     if finished(run.folder, "second") >= config.second.steps:
-        return model
-    audio, labels = encode(net, motions, run.device)
+        return
+    audio, labels = encode(net, motions, run.device, config.lookahead)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.context, config.batch, rng)
+        batch = data.crops(motions, config.context, config.batch, rng, config.lookahead)
         value = model.loss(labels[batch.rows].to(run.device), audio[batch.rows].to(run.device))
         return {"total": value}
 
     train(run, "second", model, loss, config.second)
-    return model
+
+
+def _follower(config: Config, run: Run, motions: Motions, net: Continuous) -> None:
+    """Which expression follows, given the sound, where there are no codes to draw."""
+    torch.manual_seed(config.seed + 1)
+    model = Follower(net.sizes).to(run.device)
+    if finished(run.folder, "second") >= config.second.steps:
+        return
+    parts = [
+        (a[0].cpu(), e[0].cpu()) for a, e, _ in coded(net, motions, run.device, config.lookahead)
+    ]
+    audio, wanted = (torch.cat(x) for x in zip(*parts, strict=True))
+
+    def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = data.crops(motions, config.context, config.batch, rng, config.lookahead)
+        value = model.loss(wanted[batch.rows].to(run.device), audio[batch.rows].to(run.device))
+        return {"total": value}
+
+    train(run, "second", model, loss, config.second)
 
 
 def finished(folder: Path, name: str) -> int:
@@ -143,22 +187,42 @@ def finished(folder: Path, name: str) -> int:
     return int(torch.load(file, weights_only=True)["step"]) if file.exists() else 0
 
 
-@torch.no_grad()
-def encode(net: MeshTalk, motions: Motions, device: torch.device) -> tuple[Tensor, Tensor]:
+def encode(
+    net: MeshTalk, motions: Motions, device: torch.device, lookahead: float
+) -> tuple[Tensor, Tensor]:
     """Audio codes (f, width) and most likely labels (f, heads) of every frame."""
-    net.eval()
     codes, labels = [], []
+    for audio, expression, _ in coded(net, motions, device, lookahead):
+        with torch.no_grad():
+            labels.append(net.fuse(audio, expression)[0].argmax(-1).cpu())
+        codes.append(audio[0].cpu())
+    return torch.cat(codes), torch.cat(labels)
+
+
+@torch.no_grad()
+def coded(
+    net: MeshTalk, motions: Motions, device: torch.device, lookahead: float
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Clip by clip: audio and expression codes (1, n, width), template (1, p)."""
+    net.eval()
     for c in range(len(motions.frames) - 1):
         n = int(motions.frames[c + 1] - motions.frames[c])
-        ends = torch.tensor([last_frame(k, Fraction(FPS)) for k in range(n)], device=device)
-        mel = torch.from_numpy(motions.mel[motions.mels[c] : motions.mels[c + 1]])[None].to(device)
+        mel = torch.from_numpy(motions.mel[motions.mels[c] : motions.mels[c + 1]])[None]
         motion = torch.from_numpy(motions.motion[motions.frames[c] : motions.frames[c + 1]])[None]
         template = torch.from_numpy(motions.template[c : c + 1]).to(device)
-        audio = net.hear(mel, ends)
-        logits = net.fusion(audio, net.expression(motion.to(device), template))
-        codes.append(audio[0].cpu())
-        labels.append(logits[0].argmax(-1).cpu())
-    return torch.cat(codes), torch.cat(labels)
+        audio = net.hear(mel.to(device), ends(n, lookahead).to(device))
+        yield audio, net.expression(motion.to(device), template), template
+
+
+def ends(frames: int, lookahead: float) -> Tensor:
+    """The last mel frame that each of a clip's frames hears, in the rows of data.features."""
+    return torch.tensor([last_frame(k, Fraction(FPS), lookahead) for k in range(frames)])
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keeps the resolved configuration with the run."""
+    text = json.dumps(settings.as_dict(config), default=str, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
 
 
 def saved_config(folder: Path) -> Config:
@@ -182,12 +246,20 @@ def run_data(folder: Path, config: DataConfig) -> Path:
 
 
 def load_run(folder: Path) -> Trained:
-    """The nets of a run folder, on the CPU."""
+    """MeshTalk's nets of a run folder, on the CPU."""
     config = saved_config(folder)
+    if config.net != "meshtalk":
+        raise ConfigError(f"{folder} holds a baseline ({config.net}): there is no model to export")
     sizes = full_sizes(config, run_data(folder, config.data))
     first, second = MeshTalk(sizes), Autoregressive(sizes)
-    for name, net in (("first", first), ("second", second)):
-        saved = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
-        net.load_state_dict(saved["net"])
-        net.eval()
+    restore(first, folder / "first.pt")
+    restore(second, folder / "second.pt")
     return Trained(config, sizes, first, second)
+
+
+def restore(net: nn.Module, file: Path) -> None:
+    """Puts a checkpoint's weights into the net, ready to be run."""
+    if not file.exists():
+        raise ConfigError(f"{file} is not there: go on with --resume {file.parent}")
+    net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["net"])
+    net.eval()

@@ -1,0 +1,1 @@
+"""Videos of people who talk -> sound and the motion of the head model."""
