@@ -135,7 +135,8 @@ async def test_a_browsers_voice_moves_the_avatar_and_its_face_is_followed(device
     scene.write_text(SCENE)
     motion = tmp_path / "motion.csv"
     options = "--input", "browser", "--scene", str(scene), "--motion", str(motion)
-    live = Live("--port", "0", "--seconds", "90", *options, "--set", 'capture.audio=""')
+    small = "--size", "128x128", "--quality", "low", "--fps", "15"
+    live = Live("--port", "0", "--seconds", "90", *small, *options, "--set", 'capture.audio=""')
     try:
         async with sending_chromium(*devices) as browser:
             page = await open_page(browser, await live.address())
@@ -150,6 +151,7 @@ async def test_a_browsers_voice_moves_the_avatar_and_its_face_is_followed(device
             assert served["info"]["camera"]["faces"] == 1, (counts, served["info"])
             assert served["info"]["camera"]["quality"] > 0.3
             await page.wait_for_selector("#senses:has-text('lost')", timeout=20_000)
+            await asyncio.sleep(8)  # of speech, of which a busy machine loses the most
             await page.screenshot(path=str(tmp_path / "page.png"))
             print(f"\n{served['info']['camera']}; {served['milliseconds']['faces']}")
             print(f"{tmp_path / 'page.png'}; {(await stats_of(live))['counts']}")
@@ -160,4 +162,4 @@ async def test_a_browsers_voice_moves_the_avatar_and_its_face_is_followed(device
     with motion.open() as file:
         jaw = [float(row["jawOpen"]) for row in csv.DictReader(file)]
     print(f"the jaw opens by {max(jaw):.2f}, at rest by {max(jaw[:15]):.2f}")
-    assert max(jaw) > 0.1 > max(jaw[:15])
+    assert max(jaw) > 0.04 > max(jaw[:15])  # in silence 0.015

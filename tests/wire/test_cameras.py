@@ -1,6 +1,7 @@
 """A real stream of pictures (FFmpeg's test pattern) as a camera; WebRTC from a sender to us."""
 
 import asyncio
+import csv
 import logging
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import aiohttp
 import av
 import numpy as np
 import pytest
+import soxr
 from aiortc import (
     AudioStreamTrack,
     RTCConfiguration,
@@ -16,8 +18,10 @@ from aiortc import (
     VideoStreamTrack,
 )
 
-from engine.capture import Browser
+from engine.bench.run import Live
+from engine.capture import Browser, read_sound
 from engine.capture.cameras import TEST, CameraDevice
+from engine.capture.choose import SAMPLE
 from engine.capture.webcam import Webcam
 from engine.channel import Channel
 from engine.clock import Clock
@@ -97,6 +101,23 @@ class Tone(AudioStreamTrack):
         return tone
 
 
+class Speech(AudioStreamTrack):
+    """The bundled sample, round and round."""
+
+    def __init__(self):
+        super().__init__()
+        sound = read_sound(SAMPLE)
+        self.samples = (30_000 * soxr.resample(sound.samples, sound.rate, 8000)).astype(np.int16)
+
+    async def recv(self):
+        frame = await super().recv()
+        assert frame.sample_rate == 8000
+        k = (frame.pts + np.arange(frame.samples)) % len(self.samples)
+        speech = av.AudioFrame.from_ndarray(self.samples[k][None], "s16", "mono")
+        speech.pts, speech.sample_rate, speech.time_base = frame.pts, 8000, frame.time_base
+        return speech
+
+
 class Page:
     """What sends, without a browser."""
 
@@ -160,6 +181,27 @@ async def test_sound_and_pictures_sent_to_us_arrive_soon_with_session_times():
     tone = np.concatenate([c.samples for c in loud(heard)[10:40]])
     peak = np.argmax(np.abs(np.fft.rfft(tone))) * 48_000 / len(tone)
     assert abs(peak - 440) < 10 and 0.15 < np.abs(tone).max() < 0.3  # mono goes as stereo
+
+
+async def test_sound_sent_to_a_session_drives_the_avatar(tmp_path):
+    motion = tmp_path / "motion.csv"
+    options = "--input", "browser", "--size", "64x64", "--quality", "low", "--motion", str(motion)
+    live = Live("--port", "0", *options, "--set", 'capture.audio=""')
+    try:
+        url = await live.address()
+        async with aiohttp.ClientSession() as http:
+            page = Page(Speech())
+            assert (await page.send(url, http))[0] == 200
+            await asyncio.sleep(8)
+            await page.peer.close()
+        live.process.terminate()  # what is being written is finished, however busy the machine
+        await asyncio.to_thread(live.process.wait, 60)
+    finally:
+        live.end()
+    with motion.open() as file:
+        jaw = [float(row["jawOpen"]) for row in csv.DictReader(file)]
+    print(f"\nthe jaw opens by {max(jaw):.2f}, at rest by {jaw[0]:.2f}")
+    assert max(jaw) > 0.04 > jaw[0]  # in silence 0.015
 
 
 async def test_only_sound_is_taken_where_no_camera_is_wanted():
