@@ -1,4 +1,4 @@
-"""configs/train/cest-tiny.toml: losses fall, a run goes on where it stopped, the export answers as torch."""
+"""configs/train/cest-tiny.toml: losses fall, a stopped run goes on, the export answers as torch."""
 
 import json
 from dataclasses import replace
