@@ -96,12 +96,11 @@ OUTPUTS = {
 def _written(net: Cest, one: nn.Module, file: Path) -> float:
     """Exports one net; the largest difference between torch and ONNX Runtime."""
     example = _examples(net, file.name)
-    outputs = [f"{name}_out" if name in example else name for name in OUTPUTS[file.name]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             one, tuple(example.values()), dynamo=True, input_names=list(example),
-            output_names=outputs, verbose=False,
+            output_names=list(OUTPUTS[file.name]), verbose=False,
         )  # fmt: skip
     assert program is not None
     onnx.save(in_halves(program.model_proto), str(file))

@@ -8,9 +8,8 @@ from torch.nn import functional
 def visible(points: Tensor, faces: Tensor, size: int) -> Tensor:
     """(b, size * size) int32: the nearest triangle that faces the viewer, -1 where none is.
 
-    Every triangle tries the pixels of its box; depth and number, packed into one integer, are
-    settled by a maximum per pixel. Triangles larger than the box of the 99.9th percentile have
-    all their pixels tried too: the box is that of the largest.
+    Every triangle tries each place of a box as large as the largest triangle's, all triangles of
+    all pictures at once; depth and number, packed into one integer, are settled by a maximum.
     """
     count, tris = len(points), len(faces)
     corners = points[:, faces]  # (b, f, 3, 3)
