@@ -1,15 +1,13 @@
 """`python -m engine.verify`: enroll people with their consent, and tell who is before a camera."""
 
 import argparse
-import importlib
-import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import commands
+from . import commands, covariates_command
 from .gallery import DEFAULT
 from .protect import DEFAULT_KEY
 
@@ -40,11 +38,7 @@ def parser() -> Parser:
     sub = p.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     _asking(sub)
     _keeping(sub)
-    if importlib.util.find_spec(f"{__package__}.covariates_command"):
-        covariates = importlib.import_module(f"{__package__}.covariates_command")
-        covariates.add_parser(sub)
-        if "covariates" in sub.choices:
-            sub.choices["covariates"].set_defaults(command=covariates.main, json=False)
+    covariates_command.add_parser(sub).set_defaults(command=covariates_command.main, json=False)
     return p
 
 

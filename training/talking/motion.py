@@ -13,17 +13,8 @@ from training.data.clips import FPS
 from training.head.landmarks import INNER_LIPS, LID_UPPER, LIP_PAIRS, OUTER_LIPS
 
 from . import gaze
-from .fit import (
-    LID_PAIRS,
-    Fit,
-    Habit,
-    Surface,
-    find_surface,
-    fit_clip,
-    opening,
-    residuals,
-    resting,
-)
+from .fit import Fit, Surface, find_surface, fit_clip, residuals
+from .habit import LID_PAIRS, Habit, opening, resting
 from .offset import Opening
 from .watch import Seen
 
