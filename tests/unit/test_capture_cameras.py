@@ -9,6 +9,7 @@ from engine.clock import Clock, ManualClock
 from engine.errors import ConfigError, DeviceError
 from engine.faces import Report
 from engine.render.scene import scene_needs
+from engine.session import LiveConfig
 from engine.stats import Stats
 from engine.types import Face, Faces, VideoFrame
 from tests.faces_seen import write_video
@@ -111,7 +112,7 @@ def test_a_browser_stands_for_microphone_and_camera():
     both = open_senses(CaptureConfig(input="browser"), Clock(), Stats(), live=True, watches=True)
     assert both.browser.kinds == ("audio", "video") and both.camera is both.browser.camera
     with pytest.raises(ConfigError, match="--no-serve"):
-        open_senses(CaptureConfig(input="browser"), Clock(), Stats(), live=False, watches=True)
+        LiveConfig(capture=CaptureConfig(input="browser"), serve=False)
 
 
 def test_a_scene_that_watches_needs_a_camera(monkeypatch):
