@@ -52,17 +52,17 @@ def test_silence_is_the_constant_it_is_called() -> None:
 @pytest.mark.parametrize("fps", [Fraction(30), Fraction(25), Fraction(30000, 1001)])
 def test_windows_end_at_most_100_ms_after_their_frame(fps: Fraction) -> None:
     for k in (0, 1, 2, 1000, 108_000):
-        end = Fraction(last_frame(k, fps), 100)
+        end = Fraction(last_frame(k, fps, 0.1), 100)
         assert Fraction(9, 100) < end - k / fps <= Fraction(1, 10)
 
 
 def test_windows_are_consecutive_frames_however_they_come() -> None:
     frames = np.arange(300, dtype=np.float32)[:, None] * np.ones(MELS, np.float32)
-    whole = Windows(Fraction(30)).push(frames)
-    single = Windows(Fraction(30))
+    whole = Windows(Fraction(30), 0.1).push(frames)
+    single = Windows(Fraction(30), 0.1)
     pieces = [w for frame in frames for w in single.push(frame[None])]
     assert len(whole) == len(pieces) == 88
     assert all(np.array_equal(a, b) for a, b in zip(whole, pieces, strict=True))
-    assert whole[60][-1, 0] == last_frame(60, Fraction(30)) - 1
+    assert whole[60][-1, 0] == last_frame(60, Fraction(30), 0.1) - 1
     assert len(whole[60]) == FIELD
     assert np.array_equal(whole[0][:51], np.repeat(SILENCE[None], 51, 0))

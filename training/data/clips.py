@@ -66,6 +66,7 @@ def clip(source: Part, number: int, modes: int, seed: int) -> Clip:
     rng = np.random.default_rng([seed, number])
     voice = _turn(source.voices, number)
     texts = [str(s) for s in rng.choice(np.array(source.sentences), rng.integers(1, 4))]
+    identity = np.clip(rng.standard_normal(modes), -2.2, 2.2).astype(np.float32)
     said = [_say(voice, text, rng, source.vary) for text in texts]
     samples, phones = _joined(said, rng)
     times = np.arange(int(len(samples) * FPS / RATE)) / FPS
@@ -73,8 +74,7 @@ def clip(source: Part, number: int, modes: int, seed: int) -> Clip:
         f"{voice.engine}:{voice.name}", " ".join(texts), samples, phones,
         motion(phones, samples, times, rng),
         upper.head_curves(rng, len(times), FPS),
-        np.clip(rng.standard_normal(modes), -2.2, 2.2).astype(np.float32),
-        np.ones(len(times), np.float32), np.ones(len(times), np.float32),
+        identity, np.ones(len(times), np.float32), np.ones(len(times), np.float32),
         f"{voice.engine}:{voice.name}",
     )  # fmt: skip
 
