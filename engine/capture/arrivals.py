@@ -15,6 +15,7 @@ from ..clock import Clock
 from .stamps import FrameClock
 
 _RATES = {"video": 90_000, "audio": 48_000}  # ticks a second of RTP stamps
+_LENGTH = {"video": 0, "audio": 960}  # ticks from a packet's stamp to the end of what it holds
 _SOUND = 4  # packets of 20 ms: for longer a lost one is not waited for
 _PICTURES = 512  # packets
 _WRAP = 2**32
@@ -26,6 +27,7 @@ class Arrivals:
     def __init__(self, receiver: RTCRtpReceiver, clock: Clock) -> None:
         kind = receiver.track.kind
         self._times, self._clock, self._receiver = FrameClock(_RATES[kind]), clock, receiver
+        self._length = _LENGTH[kind]
         self._last: int | None = None
         self._origin: int | None = None
         vars(receiver)["_RTCRtpReceiver__jitter_buffer"] = _Prompt(kind == "video")
@@ -42,7 +44,8 @@ class Arrivals:
     def _noting(self, handle: Callable[..., Any]) -> Callable[..., Any]:
         async def note_and_handle(packet: RtpPacket, arrival_time_ms: int) -> None:
             if packet.payload:
-                self._times.note(self._unwrapped(packet.timestamp), self._clock.now())
+                ended = self._unwrapped(packet.timestamp) + self._length
+                self._times.note(ended, self._clock.now())
             await handle(packet, arrival_time_ms)
 
         return note_and_handle
