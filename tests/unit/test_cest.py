@@ -1,5 +1,8 @@
 """CEST's equations, its face map, its rasteriser's gradients and what its losses swap."""
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -154,6 +157,19 @@ def scene(model: FaceModel, batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]
     view = torch.tensor([[-0.2, 0.1, 0.4, 0.1, 0, 0, 0], [-0.3, 0, -0.3, 0, 0.05, 0, 0]])[:batch]
     points = to_pixels(project(shape, view)[:, : model.count], 48)
     return points, torch.randn(batch, model.count, 4)
+
+
+def test_drawing_leaves_torchs_number_of_threads_alone() -> None:
+    """In a process of its own, for numba starts its threads once; resuming exactly rests on it."""
+    code = (
+        "import numba, torch; count = numba.config.NUMBA_NUM_THREADS + 1\n"
+        "torch.set_num_threads(count); torch.ones(100_000).sum()  # which takes the number up\n"
+        "from training.cest import raster\n"
+        "raster.visible(torch.zeros(1, 3, 3), torch.tensor([[0, 1, 2]]), 8)\n"
+        "assert torch.get_num_threads() == count, torch.get_num_threads()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_both_rasterisers_see_the_same(model: FaceModel) -> None:

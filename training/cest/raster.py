@@ -18,8 +18,22 @@ from engine.types import Floats, Ints
 
 from . import raster_torch
 
-numba.config.THREADING_LAYER = "omp"  # type: ignore[attr-defined]  # the default is not re-entrant
 LEAST = 1e-9  # square pixels: a smaller triangle is seen edge on
+
+
+def _start_threads() -> None:
+    """Starts numba's threads at import, for it happens once and sets OpenMP's number of threads.
+
+    That number is torch's too. Left to the first picture drawn, torch would go on with every core
+    from the middle of a step, sum in another order, and no resumed run would be the same run.
+    """
+    numba.config.THREADING_LAYER = "omp"  # type: ignore[attr-defined]  # default: not re-entrant
+    of_torch = torch.get_num_threads()
+    numba.get_num_threads()
+    torch.set_num_threads(of_torch)
+
+
+_start_threads()
 
 
 @dataclass(frozen=True, slots=True)

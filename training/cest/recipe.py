@@ -54,7 +54,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with this run")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="save and stop after")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--threads", type=int, default=2, help="of a CPU; another number sums in another order"
+    )
     return parser.parse_args(argv)
 
 
