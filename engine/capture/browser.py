@@ -121,22 +121,38 @@ class BrowserCamera:
 
     def __init__(self, clock: Clock, stats: Stats) -> None:
         self._clock, self._stats = clock, stats
-        self._tracks: asyncio.Queue[_Incoming] = asyncio.Queue()
+        self._next: _Incoming | None = None
+        self._newer = asyncio.Event()
 
     def take(self, receiver: RTCRtpReceiver) -> None:
-        """From now on this one is watched, as long as it lasts."""
-        self._tracks.put_nowait(_Incoming(receiver, self._clock))
+        """From now on this one is watched, as long as it lasts and no other comes."""
+        self._next = _Incoming(receiver, self._clock)
+        self._newer.set()
 
     async def run(self, sink: Channel[VideoFrame]) -> None:
         """Never ends by itself."""
         while True:
-            incoming = await self._tracks.get()
+            await self._newer.wait()
+            self._newer.clear()
+            assert self._next is not None
             log.info("a browser's camera is seen")
-            while (got := await incoming.next_frame()) is not None:
+            while (got := await self._frame(self._next)) is not None:
                 assert isinstance(got[1], Decoded)
                 pixels = await asyncio.to_thread(pixels_of, got[1])
                 await sink.put(VideoFrame(got[0], pixels))
             self._stats.count("browser camera ended")
+
+    async def _frame(self, incoming: _Incoming) -> tuple[float, AudioFrame | Decoded] | None:
+        """The next one; None where the page has stopped, or another has come: a page that never
+        connects sends nothing and never stops."""
+        coming = asyncio.ensure_future(incoming.next_frame())
+        newer = asyncio.ensure_future(self._newer.wait())
+        try:
+            await asyncio.wait({coming, newer}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else None
+        finally:
+            coming.cancel()
+            newer.cancel()
 
 
 class Browser:

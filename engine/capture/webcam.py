@@ -69,7 +69,9 @@ class Webcam:
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> Grab:
         if self.device.index >= 0 and self.device.format:
-            self.device = find_camera(self.device.name, list_cameras())
+            listed = list_cameras()
+            if self.device not in listed:  # plugged in again, it may have another number
+                self.device = find_camera(self.device.name, listed)
         return Grab(self.device, self._clock, self._stats, loop)
 
 

@@ -35,8 +35,7 @@ def parse(payload: bytes, allowed: Collection[str], t: float, source: str) -> Co
         raise Refused(f"there is no command {name[:32]!r}; there are: {', '.join(NAMES)}")
     if name not in allowed:
         raise Refused(f"{name} is not among the commands that this session takes")
-    _CHECKS[name](said)
-    return Command(t, source, name, said)
+    return Command(t, source, name, _CHECKS[name](said))
 
 
 def request_id(payload: bytes) -> str | int | None:
@@ -54,22 +53,26 @@ def _small(found: str | int) -> int | None:
     return found if isinstance(found, int) and abs(found) < 2**53 else None
 
 
-def _scene(args: dict[str, Any]) -> None:
+def _scene(args: dict[str, Any]) -> dict[str, Any]:
     scene = args.get("scene")
     if not isinstance(scene, str) or not scene.isidentifier():
         raise Refused('scene wants the name of a built-in scene: {"command": "scene", "scene": …}')
+    return {"scene": scene}
 
 
-def _mute(args: dict[str, Any]) -> None:
-    if not isinstance(args.get("on"), bool):
+def _mute(args: dict[str, Any]) -> dict[str, Any]:
+    on = args.get("on")
+    if not isinstance(on, bool):
         raise Refused('mute wants true or false: {"command": "mute", "on": true}')
+    return {"on": on}
 
 
-def _enrol(args: dict[str, Any]) -> None:
+def _enrol(args: dict[str, Any]) -> dict[str, Any]:
     raise Refused("enrol is reserved: this version knows no identities yet")
 
 
-_CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
+# Each gives the arguments that it knows: whatever else was sent goes no further.
+_CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "scene": _scene,
     "mute": _mute,
     "enrol": _enrol,

@@ -27,6 +27,7 @@ class Metrics(Collector):
 
     def __init__(self, stats: Stats, gauges: Gauges, ready: Callable[[], str]) -> None:
         self._stats, self._gauges, self._ready = stats, gauges, ready
+        self._values: dict[str, float] = {}  # of the gauges, as they were when last asked
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         self.routes = [web.get("/metrics", self._metrics), web.get("/readyz", self._readyz)]
@@ -38,8 +39,7 @@ class Metrics(Collector):
         others = {k: n for k, n in counts.items() if not k.startswith(DROPPED)}
         yield _counters("likeness_dropped", "Values dropped, by where.", "reason", drops)
         yield _counters("likeness_counted", "Other things counted.", "what", others)
-        gauges = self._gauges() | {"ready": float(not self._ready())}
-        for name, value in gauges.items():
+        for name, value in self._values.items():
             yield GaugeMetricFamily(f"likeness_{name}", name.replace("_", " "), value)
 
     def _steps(self) -> Metric:
@@ -56,6 +56,7 @@ class Metrics(Collector):
         return family
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        self._values = self._gauges() | {"ready": float(not self._ready())}
         text = await asyncio.to_thread(generate_latest, self._registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -73,6 +73,7 @@ class MqttLink:
         if self.config.broker == EMBEDDED:
             await self._closing.enter_async_context(EmbeddedBroker(self.config.port_used))
         self._task = asyncio.create_task(self._keep_connected(), name="mqtt")
+        self._task.add_done_callback(_tell_end)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,7 +106,8 @@ class MqttLink:
                     await self._converse(client)
             except* aiomqtt.MqttError as problems:
                 self._note_down(problems)
-            self.connected = False
+            finally:
+                self.connected = False
             failures = failures + 1 if self._stats.counts["mqtt.connections"] == before else 0
             if not self._ending:
                 await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
@@ -204,11 +206,17 @@ class MqttLink:
         except EngineError as e:
             self._refuse(payload, str(e))
             return
-        args = {k: v for k, v in command.args.items() if k != "id"}
-        self._events.tell("command", "done", command=command.name, **args, **_reply(payload))
+        told = command.args | _reply(payload)
+        self._events.tell("command", "done", command=command.name, **told)
 
     def _refuse(self, payload: bytes, reason: str) -> None:
         self._events.tell("error", "command refused", reason=reason, **_reply(payload))
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """A link that ended by a fault of its own is told at once, not when the session ends."""
+    if not task.cancelled() and (fault := task.exception()):
+        log.error("the MQTT link has ended and does not come back: %r", fault)
 
 
 def _reply(payload: bytes) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def read_key(file: Path | None = None, beside: Path | None = None, make: bool = 
     path = (named or DEFAULT_KEY).expanduser()
     if named is None and make and not path.exists():
         make_key(path)
-        _log.info("made a key for galleries: %s; keep a copy of it elsewhere", path)
+        _log.warning("made a key for galleries: %s; keep a copy of it elsewhere", path)
     if beside is not None and path.resolve().parent == beside.resolve().parent:
         raise ConfigError(f"the key {path} lies beside the gallery; move it to another folder")
     return _parsed(_text(path), str(path))

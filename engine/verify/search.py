@@ -48,7 +48,6 @@ class _Coarse:
         self._scales, self._errors = np.empty(n, np.float32), np.empty(n, np.float32)
         for part in np.array_split(np.arange(n), max(1, n // 65_536)):
             self._encode(rows[part[0] : part[-1] + 1], slice(part[0], part[-1] + 1))
-        self._upper = np.empty(n, np.float32)
         self._cuts = np.linspace(0, n, threads + 1).astype(int)
         self._pool = ThreadPoolExecutor(threads, "search")
         self._scan, self._pick = _kernels()
@@ -63,13 +62,14 @@ class _Coarse:
     def candidates(self, probe: Floats, k: int) -> np.ndarray:
         """Every row that could be among the k largest, in order of the rows."""
         length = np.float32(np.linalg.norm(probe))
+        upper = np.empty(len(self._scales), np.float32)  # its own: others may search meanwhile
         arrays = self._codes, self._scales, self._errors
         parts = list(zip(self._cuts[:-1], self._cuts[1:], strict=True))
         lows = self._pool.map(
-            lambda ab: self._scan(*arrays, probe, length, self._upper, k, *ab), parts
+            lambda ab: self._scan(*arrays, probe, length, upper, k, *ab), parts
         )
         bound = np.sort(np.concatenate(list(lows)))[-k]
-        picked = self._pool.map(lambda ab: self._pick(self._upper, bound, *ab), parts)
+        picked = self._pool.map(lambda ab: self._pick(upper, bound, *ab), parts)
         return np.concatenate(list(picked))
 
 

@@ -68,6 +68,10 @@ def _read(file: Path) -> tuple[bytes, dict[str, Any], bytes]:
         head = json.loads(line)
         if head["kind"] != _KIND:
             raise KeyError("kind")
+        if not all(isinstance(head[key], str) for key in ("model", "model_name")):
+            raise TypeError("model")
+        for key in ("nonce", "salt"):
+            bytes.fromhex(head[key])
         return line, head, sealed
     except OSError as e:
         raise GalleryError(f"cannot read {file}: {e.strerror}") from e

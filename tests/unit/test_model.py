@@ -62,3 +62,11 @@ def test_cuda_asked_for_and_missing_is_an_error(tmp_path):
         pytest.skip("this build offers CUDA")
     with pytest.raises(DeviceError, match="no CUDA here"):
         open_session(tmp_path / "any.onnx", "cuda")
+
+
+def test_no_shipped_net_names_files_of_the_machine_it_was_made_on() -> None:
+    nets = sorted(MODELS.rglob("*.onnx"))
+    assert nets
+    for net in nets:
+        content = net.read_bytes()
+        assert b'File "/' not in content and b".py" not in content, net

@@ -215,3 +215,11 @@ def test_ports_are_the_usual_ones():
     assert MqttConfig(broker="host").port_used == 1883
     assert MqttConfig(broker="host", tls="system").port_used == 8883
     assert MqttConfig(broker="embedded", port=1999).port_used == 1999
+
+
+def test_a_command_hands_on_only_what_it_knows():
+    sent = {"command": "mute", "on": True, "kind": "x", "t": "x", "source": "door", "id": 7}
+    taken = parse(json.dumps(sent).encode(), ("mute",), 1.0, "mqtt")
+    assert taken.args == {"on": True} and taken.source == "mqtt" and taken.t == 1.0
+    shown = parse(b'{"command": "scene", "scene": "avatar", "what": NaN}', ("scene",), 0, "")
+    assert shown.args == {"scene": "avatar"}

@@ -1,5 +1,7 @@
 """The coarse scan answers as the whole float32 scan does."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,3 +65,11 @@ def test_rows_of_nothing_but_zeros_do_not_break_it():
     rows = np.zeros((SMALL, 8), np.float32)
     rows[5, 0] = 1
     assert Index(rows).nearest(rows[5], 1)[0].tolist() == [5]
+
+
+def test_searches_at_the_same_time_do_not_mix():
+    rows = rows_of(SMALL + 500, 64, 6)
+    index, wanted = Index(rows), list(range(0, 400, 4))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: int(index.nearest(rows[i], 1)[0][0]), wanted))
+    assert found == wanted

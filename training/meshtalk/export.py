@@ -71,8 +71,10 @@ def write_onnx(step: Step, templates: int, file: Path) -> None:
 
 
 def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same net with large float weights stored as float16 and cast when it is loaded."""
+    """The same net with large float weights stored as float16 and cast when it is loaded, and
+    without the exporter's notes, which name files of the machine it ran on."""
     graph = model.graph
+    _without_notes(model)
     casts = []
     for value in graph.initializer:
         if value.data_type != TensorProto.FLOAT or np.prod(value.dims) < 256:
@@ -88,6 +90,15 @@ def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     del graph.value_info[:]
     return model
+
+
+def _without_notes(model: onnx.ModelProto) -> None:
+    parts = (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output,
+             *model.graph.initializer, *model.functions,
+             *(n for f in model.functions for n in f.node))  # fmt: skip
+    for part in parts:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 @torch.no_grad()
