@@ -65,9 +65,7 @@ class _Coarse:
         upper = np.empty(len(self._scales), np.float32)  # its own: others may search meanwhile
         arrays = self._codes, self._scales, self._errors
         parts = list(zip(self._cuts[:-1], self._cuts[1:], strict=True))
-        lows = self._pool.map(
-            lambda ab: self._scan(*arrays, probe, length, upper, k, *ab), parts
-        )
+        lows = self._pool.map(lambda ab: self._scan(*arrays, probe, length, upper, k, *ab), parts)
         bound = np.sort(np.concatenate(list(lows)))[-k]
         picked = self._pool.map(lambda ab: self._pick(upper, bound, *ab), parts)
         return np.concatenate(list(picked))
