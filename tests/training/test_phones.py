@@ -128,7 +128,7 @@ def test_recordings_become_clips_and_bad_ones_are_named(
     (corpus / "wrong-1.txt").write_text(OTHER)
     prepare.main([str(corpus), "--out", str(out), "--processes", "1"])
     page = store.read_page(out)
-    assert sorted(page["train"] + page["test"]) == ["awb-1-00", "rms-1-00", "slt-1-00"]
+    assert sorted(page["train"] + page["held_out"]) == ["awb-1-00", "rms-1-00", "slt-1-00"]
     assert set(page["refused"]) == {"quiet-1.wav", "torn-1.wav", "wrong-1.wav"}
     assert "silent" in page["refused"]["quiet-1.wav"]
     assert "does not say" in page["refused"]["wrong-1.wav"]

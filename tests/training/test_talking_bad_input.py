@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.errors import DeviceError
+from engine.errors import ModelError
 from engine.head import Head
 from engine.render.__main__ import Studio
 from engine.render.config import RenderConfig
@@ -25,7 +25,7 @@ def faces() -> list[Bytes]:
     """Our own head, opening its mouth."""
     try:
         Teacher(None)
-    except DeviceError as e:
+    except ModelError as e:
         pytest.skip(str(e))
     studio = Studio(Head.load(), "ines", RenderConfig(size=f"{SIDE}x{SIDE}"))
     wide = [studio.picture({"jawOpen": jaw, "eyeBlink": 0.07})[..., :3] for jaw in (0, 0.2, 0.4)]

@@ -98,4 +98,4 @@ def test_bad_pairs_are_refused_and_the_rest_is_made(corpus: Path, tmp_path: Path
     page = prepare(corpus, tmp_path / "out")
     assert "there is no 7_0.npz" in page["refused"]["7_0.wav"]
     assert "14.0 s and its motion 2.0 s" in page["refused"]["7_1.wav"]
-    assert len(page["train"] + page["test"]) == 1
+    assert len(page["train"] + page["held_out"]) == 1

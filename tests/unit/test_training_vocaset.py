@@ -49,7 +49,7 @@ def corpus(tmp_path: Path) -> Path:
 def test_weights_come_back_and_bad_files_are_named(corpus: Path, tmp_path: Path) -> None:
     main([str(corpus), "--out", str(tmp_path / "out")])
     page = store.read_page(tmp_path / "out")
-    assert page["train"] + page["test"] == ["S_1_sentence01"]
+    assert page["train"] + page["held_out"] == ["S_1_sentence01"]
     assert "does not fit its template" in page["refused"]["S_2_sentence01.wav"]
     assert "no template of 'S_3'" in page["refused"]["S_3_sentence01.wav"]
     clip = store.load(tmp_path / "out" / "S_1_sentence01.npz")

@@ -136,7 +136,7 @@ def _modes() -> int:
 def _split(made: Sequence[str]) -> dict[str, list[str]]:
     """There is one speaker, so the split is by piece: every fifth is held out."""
     kept = sorted(made)[_EVERY // 2 :: _EVERY]
-    return {"held_out": kept, "test": kept, "train": [n for n in sorted(made) if n not in kept]}
+    return {"held_out": kept, "train": [n for n in sorted(made) if n not in kept]}
 
 
 def prepare(folder: Path, out: Path, processes: int = 1) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def prepare(folder: Path, out: Path, processes: int = 1) -> dict[str, Any]:
         "offset": round(found.seconds, 4), "agreement": round(found.agreement, 3),
     }  # fmt: skip
     page = recordings.gather(out, files, Facegood(found.seconds), page, processes)
-    page |= {"people_held_out": [], **_split(page["train"] + page["test"])}
+    page |= {"people_held_out": [], **_split(page["train"] + page["held_out"])}
     page["left_out"] = _left_out([f for f in files if f.name not in page["refused"]])
     store.write_page(out, page)
     return page

@@ -53,7 +53,8 @@ def _interpreter(folder: Path) -> Any:
 
 def _net(folder: Path | None, name: str) -> Any:
     folder = folder or CACHE
-    net = _interpreter(folder)(model_content=_model(folder, name), num_threads=1)
+    content = _model(folder, name)
+    net = _interpreter(folder)(model_content=content, num_threads=1)
     net.allocate_tensors()
     return net
 
