@@ -68,7 +68,7 @@ def test_each_bad_video_is_named_and_the_rest_is_made(faces: list[Bytes], tmp_pa
     write(folder / "nobody.mp4", [noise] * 32)
     write(folder / "two.mp4", [np.hstack([p, p]) for p in shown])
     (folder / "torn.mp4").write_bytes(b"not a video")
-    page = prepare.prepare(folder, prepare.Options(out, None, 0.0), False, None)
+    page = prepare.prepare(folder, prepare.Options(out, None, 0.0, "clips"), False, None)
     refused = page["refused"]
     assert "no sound" in refused["silent"]
     assert "3 pictures long" in refused["short"]
