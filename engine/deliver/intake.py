@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 from aiortc import (
     RTCConfiguration,
-    RTCPeerConnection,
     RTCRtpReceiver,
     RTCSessionDescription,
 )
 
-from .webrtc import MALFORMED, check_keys, without_hidden_names
+from .webrtc import MALFORMED, Peer, check_keys, without_hidden_names
 
 _CONNECT = 10.0  # seconds in which a page must have connected
 _SILENCE = 5.0  # seconds without a word from a page that has spoken before: it is gone
@@ -67,7 +66,7 @@ class _Guest:
         self._kinds, self._take = kinds, take
         self._connected = asyncio.Event()
         self._word = asyncio.Event()
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peer = Peer(RTCConfiguration(iceServers=[]))
         self._peer.on("connectionstatechange", self._on_connection)
         self._peer.on("datachannel", lambda channel: channel.on("message", self._on_message))
         self._attending: asyncio.Task[None] | None = None

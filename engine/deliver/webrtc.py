@@ -79,7 +79,7 @@ class Viewer:
         self._ending = False
         self._channel: RTCDataChannel | None = None
         self._heard: float | None = None  # when the page said something last
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peer = Peer(RTCConfiguration(iceServers=[]))
         for outlet in self.outlets.values():
             self._add(outlet)
         # A browser that starts video is busy, takes the first sound late, buffers 0.2 s of it
@@ -247,7 +247,22 @@ def without_hidden_names(sdp: str) -> str:
     return "".join(line for line in sdp.splitlines(keepends=True) if not hidden.match(line))
 
 
-# aiortc hides two things that are needed here; these two functions are all that touch them.
+# aiortc hides three things that are needed here; what follows is all that touches them.
+
+
+class Peer(RTCPeerConnection):
+    """A peer connection that may be closed while it connects.
+
+    aiortc connects in a task that nobody awaits, and goes on to the next stream after a close:
+    the error it then raises would be reported as lost, though nothing is.
+    """
+
+    async def _RTCPeerConnection__connect(self) -> None:
+        try:
+            await super()._RTCPeerConnection__connect()  # type: ignore[misc]
+        except InvalidStateError:
+            if self.signalingState != "closed":
+                raise
 
 
 def on_feedback(
