@@ -60,13 +60,17 @@ class VideoFile:
 
 
 def _lasts(container: InputContainer, stream: VideoStream) -> float:
-    """How long the pictures last in seconds, as the file states it; one frame at the least."""
+    """How long the pictures last in seconds, as the file states it; what a browser recorded, or
+    what was cut off, states nothing and is read through. One frame at the least."""
     frame = float(1 / (stream.average_rate or stream.guessed_rate or 25))
     if stream.duration is not None and stream.time_base is not None:
         return max(float(stream.duration * stream.time_base), frame)
     if container.duration is not None:
         return max(container.duration / av.time_base, frame)
-    return frame
+    shown = [p.pts for p in container.demux(stream) if p.pts is not None]
+    if not shown or stream.time_base is None:
+        return frame
+    return float((max(shown) - min(shown)) * stream.time_base) + frame
 
 
 def pixels_of(frame: av.VideoFrame) -> Bytes:

@@ -1,9 +1,11 @@
+import av
 import numpy as np
 import pytest
 
 from engine.capture import CameraFile, CaptureConfig, open_senses
 from engine.capture.cameras import TEST, CameraDevice, find_camera
 from engine.capture.stamps import FrameClock
+from engine.capture.video import VideoFile
 from engine.channel import Channel
 from engine.clock import Clock, ManualClock
 from engine.errors import ConfigError, DeviceError
@@ -23,6 +25,19 @@ CAMERAS = [
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("video") / "head.mp4", seconds=1)
+
+
+def test_a_video_that_does_not_say_how_long_it_is_is_measured(tmp_path):
+    file = tmp_path / "recorded.webm"
+    with av.open(str(file), "w", format="webm", options={"live": "1"}) as container:
+        stream = container.add_stream("libvpx", rate=25, width=64, height=64, pix_fmt="yuv420p")
+        for k in range(30):
+            grey = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 5 * k, np.uint8))
+            container.mux(stream.encode(grey))
+        container.mux(stream.encode())
+    with av.open(str(file)) as container:
+        assert container.duration is None and container.streams.video[0].duration is None
+    assert VideoFile(file).seconds == pytest.approx(30 / 25)
 
 
 def test_stamps_do_not_show_the_jitter_of_the_way():

@@ -12,7 +12,7 @@ from training.data import sentences, store
 from training.data.clips import FPS, Clip
 
 from . import measure
-from .ruler import TRUSTED, Ruler, lag_of, phone_counts, shifted
+from .ruler import LAGS, TRUSTED, Ruler, lag_of, phone_counts, shifted
 from .speakers import Speaker
 
 SAMPLES = 5  # seeds
@@ -193,10 +193,16 @@ def others(ruler: Ruler, speaker: Speaker, clips: Sequence[Held], rounds: int = 
 
 
 def corrected(pairs: Sequence[tuple[Floats, Floats]], sources: Sequence[str]) -> Floats:
-    """Each clip's correlation at the lag that fits its whole source best."""
-    lags = np.array([[shifted(a, b, d) for d in range(-6, 7)] for a, b in pairs])
-    best = {s: int(np.argmax(lags[[s == t for t in sources]].mean(0))) for s in set(sources)}
-    return np.array([row[best[s]] for row, s in zip(lags, sources, strict=True)], np.float32)
+    """Each clip's correlation at the lag that fits the other clips of its source best, so that no
+    clip chooses its own; a source's only clip stays as it is."""
+    lags = np.array([[shifted(a, b, d) for d in LAGS] for a, b in pairs])
+    names = np.array(sources)
+    fits = []
+    for k, row in enumerate(lags):
+        fellows = lags[(names == names[k]) & (np.arange(len(names)) != k)]
+        best = int(np.argmax(fellows.mean(0))) if len(fellows) else LAGS.index(0)
+        fits.append(row[best])
+    return np.array(fits, np.float32)
 
 
 def interval(values: Floats, groups: Sequence[str], rounds: int) -> tuple[float, float]:

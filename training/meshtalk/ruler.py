@@ -109,8 +109,7 @@ def phone_counts(ruler: Ruler, person: Floats, faces: Floats, clip: Clip) -> dic
     if not clip.phones:
         return {}
     opening = ruler.openings(faces)
-    speech = measure.speech_frames(clip.phones, len(opening), FPS)
-    lowest = float(np.quantile(opening[speech], 0.2)) + 1e-4 if len(speech) else 0.0
+    lowest = float(np.quantile(opening, 0.2)) + 1e-4
     aa = measure.CLOSED * measure.aa(ruler.head, person)
     wider, pairs = vowel_pairs(opening, clip.phones)
     counts: dict[str, float] = {
