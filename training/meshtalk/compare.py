@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import ConfigError
 from engine.head import Head
+from training.data import store
 from training.data.clips import clips, part
 from training.loop import tell
 
@@ -15,6 +17,7 @@ from .recorded import Held, Values, against, held_out, others, summary, truth_of
 from .ruler import Ruler
 from .speakers import Speaker, of_rows
 from .steps import saved_config
+from .strip import strips
 from .study import study
 
 GENERATOR = ("test", "voices")  # the parts of the generator's data that nothing is trained on
@@ -117,3 +120,13 @@ def for_study(asked: Asked, folder: Path) -> Path:
     head = Head.load()
     chosen = load_clips(asked.data[0], asked.clips, len(head.identity_basis))
     return study(head, of_rows(asked.model, asked.rows, head), chosen, folder)
+
+
+def for_strip(asked: Asked, avatar: str, file: Path) -> Path:
+    """Frames of the first data set's clips above what the first speaker makes of their sound."""
+    head, dataset = Head.load(), Path(asked.data[0])
+    if "clips" not in store.read_page(dataset):
+        raise ConfigError(f"{dataset} was not made from videos: give one of prepare talking")
+    speaker = next(iter(of_rows(asked.model, asked.rows, head).values()))
+    strips(dataset, held_out(dataset, asked.clips), speaker, avatar, file, frames=9)
+    return file

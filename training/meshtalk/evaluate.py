@@ -2,9 +2,11 @@
 
 python -m training.evaluate meshtalk [--model DIR] [--clips N] [--json FILE] [--write]
 python -m training.evaluate meshtalk --data DATASET ... [--rows RUN ...] [--out DIR] [--study DIR]
+python -m training.evaluate meshtalk --data DATASET --clips 3 --strip FILE [--avatar NAME]
 
 The second form compares the model and the runs of baselines on held-out clips: `--data` takes
 folders of clips, and `test` and `voices` for the generator's own. Tables, JSON and pictures.
+The third draws frames of held-out videos, and below them the head that heard their sound.
 """
 
 import argparse
@@ -18,13 +20,14 @@ import numpy as np
 
 from engine.head import Head
 from engine.model import MODELS, write_about
+from engine.render.config import RenderConfig
 from engine.speech import MeshTalk, Model, SpeechConfig
 from engine.types import Floats
 from training.data.clips import FPS, Clip, clips, part
 from training.loop import tell
 
 from . import measure
-from .compare import Asked, compare, for_study
+from .compare import Asked, compare, for_strip, for_study
 from .recorded import SAMPLES
 from .speakers import stream
 
@@ -188,12 +191,16 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help="seeds drawn a clip")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluation"))
     parser.add_argument("--study", type=Path, metavar="DIR", help="write clip pairs here instead")
+    parser.add_argument("--strip", type=Path, metavar="FILE", help="draw the clips here instead")
+    parser.add_argument("--avatar", default=RenderConfig().avatar, help="who is drawn in the strip")
     args = parser.parse_args(argv)
     if args.data:
         model = None if args.no_model else args.model
         asked = Asked(model, args.rows, args.data, args.clips, args.samples, args.out)
         if args.study:
             tell(f"clip pairs and their key in {for_study(asked, args.study)}")
+        elif args.strip:
+            tell(f"drawn in {for_strip(asked, args.avatar, args.strip)}")
         else:
             compare(asked)
     else:
