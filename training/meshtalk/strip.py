@@ -6,23 +6,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine.head import Head, Solver
+from engine.head import Solver
 from engine.render.__main__ import Studio
-from engine.render.config import RenderConfig
 from engine.types import Floats
 from training.data import store
-from training.talking.sheet import SIDE, strip
+from training.talking.sheet import drawer, strip
 
 from .recorded import Held
 from .speakers import Speaker
 
 
 def strips(
-    dataset: Path, chosen: Sequence[Held], speaker: Speaker, person: str, file: Path, frames: int
+    dataset: Path, chosen: Sequence[Held], speaker: Speaker, avatar: str, file: Path, frames: int
 ) -> None:
     """Writes FILE: two lines of pictures for each clip, `frames` of them, the most likely motion
-    on the avatar `person`."""
-    studio = Studio(Head.load(), person, RenderConfig(size=f"{2 * SIDE}x{2 * SIDE}"))
+    on the avatar."""
+    studio = drawer(avatar)
     page = store.read_page(dataset)["clips"]
     rows = [
         strip(dataset, held.name, page[held.name], studio, frames, spoken(studio, speaker, held))

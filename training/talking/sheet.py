@@ -16,15 +16,20 @@ from training.data import store
 from training.data.clips import FPS
 
 SIDE = 160  # pixels of one picture
-FACE = slice(SIDE // 8, SIDE // 8 + SIDE), slice(SIDE // 2, SIDE // 2 + SIDE)  # of the drawn one
+DRAWN = 400  # pixels of the whole drawing, and where its face is
+FACE = slice(126, 126 + SIDE), slice(DRAWN // 2 - SIDE // 2, DRAWN // 2 + SIDE // 2)
 
 
 def sheet(dataset: Path, file: Path, clips: int = 8, frames: int = 9) -> None:
     """Writes FILE: `clips` of the data set, spread over its people, `frames` of each."""
     page = store.read_page(dataset)["clips"]
-    studio = Studio(Head.load(), "ines", RenderConfig(size=f"{2 * SIDE}x{2 * SIDE}"))
+    studio = drawer("ines")
     rows = [strip(dataset, name, page[name], studio, frames) for name in _spread(page, clips)]
     cv2.imwrite(str(file), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def drawer(avatar: str) -> Studio:
+    return Studio(Head.load(), avatar, RenderConfig(size=f"{DRAWN}x{DRAWN}"))
 
 
 def _spread(page: dict[str, Any], count: int) -> list[str]:
@@ -79,7 +84,7 @@ def _face(pixels: Bytes, points: Floats) -> Bytes:
     if not np.isfinite(points).all():
         return np.zeros((SIDE, SIDE, 3), np.uint8)
     low, high = points.min(0), points.max(0)
-    half = 0.62 * float((high - low).max())
+    half = 0.54 * float((high - low).max())
     middle = (low + high) / 2
     scale = SIDE / (2 * half)
     matrix = np.array([[scale, 0, SIDE / 2 - scale * middle[0]],
