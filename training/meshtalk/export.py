@@ -21,6 +21,7 @@ from engine.errors import ModelError
 from engine.head import Head
 from engine.model import write_about
 from engine.speech.meshtalk import HEARD
+from training.data import store
 from training.data.clips import FPS
 from training.loop import tell
 
@@ -141,12 +142,9 @@ def about(
     return {
         "architecture": "MeshTalk (ICCV 2021), causal: see training/meshtalk",
         "licence": "Apache-2.0",
-        "data": [
-            "sentences of this project spoken by flite (awb, kal, kal16, slt) and espeak-ng;"
-            " motion by the generator in training/data; no recording of a person"
-        ],
+        "data": sources(trained.config.data.recorded),
         "bad_at": [
-            "motion is a rule's, not a person's: no smiles from the voice, no laughter",
+            "no smiles from the voice, no laughter",
             "singing and music move the lips; whisper moves them little",
             "trained on English phones only",
         ],
@@ -166,10 +164,29 @@ def about(
     }  # fmt: skip
 
 
+def sources(recorded: data.Recorded) -> list[str]:
+    """What was learnt from, in words."""
+    told = [
+        "sentences of this project spoken by flite (awb, kal, kal16, slt) and espeak-ng;"
+        " motion by the generator in training/data"
+    ]
+    for folder in recorded.folders:
+        page = store.read_page(folder)
+        motion = page.get("motion", "motion fitted to the videos")
+        people = page["people"] if isinstance(page["people"], int) else len(page["people"])
+        told.append(
+            f"{folder.name}: {len(recorded.names(folder))} clips, {people} people; {motion}"
+        )
+    return told
+
+
 def _plain(value: Any) -> Any:
+    """For JSON; folders by their names alone, since the rest is about one machine."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value.name if isinstance(value, Path) else value
 
 
 def main(argv: list[str]) -> None:
