@@ -38,7 +38,7 @@ _WORDS = {
 class PresenceConfig:
     """The [verify] section: who is looked for, and how surely."""
 
-    gallery: str = str(DEFAULT)  # a file, or postgresql://
+    gallery: str = ""  # a file, or postgresql://; "": the default place
     key: Path | None = None  # its key's file; else as docs/verify.md says
     model: Path | None = None  # the folder of a recogniser of one's own
     target_fmr: float = 1e-3  # false matches a search
@@ -178,7 +178,7 @@ class Presence:
 def open_presence(config: PresenceConfig, finder: Finder, provider: str, live: bool) -> Presence:
     """EngineError in one line where the model, the gallery or the key cannot be used."""
     verifier = Verifier.open(
-        config.gallery, target_fmr=config.target_fmr, model=config.model, key=config.key,
+        config.gallery or DEFAULT, target_fmr=config.target_fmr, model=config.model, key=config.key,
         trusted=True, finder=finder, config=config.deciding, provider=provider,
     )  # fmt: skip
     if config.expect:
