@@ -104,13 +104,15 @@ def _tensors(data: bytes, layer: bytes, skip: int = 0) -> Iterator[Floats]:
             value, at = _integer(data, at)
             sizes.append(value)
         count = int(np.prod(sizes[skip + 1 :]))
+        if at + 4 * count > len(data):
+            raise DeviceError("the file of dlib's face recognition net is cut short")
         yield np.frombuffer(data, "<f4", count, at)
         at = data.find(layer, at + 4 * count)
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:
     """dlib's integers: a byte that says how many follow, then those, little end first."""
-    size = data[at] & 0x0F
+    size = data[at] & 0x0F if at < len(data) else 0
     return int.from_bytes(data[at + 1 : at + 1 + size], "little"), at + 1 + size
 
 
