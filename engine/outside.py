@@ -1,7 +1,7 @@
 """What a session tells the world and what the world may ask of it, in one place.
 
 Events go through `events`, whoever tells them; MQTT, pages and programs hear them from there.
-Later parts tell who is seen by the same call: events.tell("person", "match", "camera", name=...).
+Who is seen is told by the same call: events.tell("person", "match", "camera", name=...).
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from .stats import Stats
 from .types import AudioChunk, Command
 
 MICROPHONE = "microphone"  # what events call the source of sound, a file too
+CAMERA = "camera"  # the same of pictures
 
 
 class Outside:
@@ -47,6 +48,7 @@ class Outside:
         self.events = Events(clock)
         self.muted = False
         self.screen: Screen | None = None
+        self.knows_people = False  # whether the session verifies who is seen
         self.feed = Feed(stats, motion.websocket)
         self.motion = MotionOut(motion, fps, stats) if motion.any else None
         self.figures: Callable[[], dict[str, Any]] = dict  # what PREFIX/stats says
@@ -65,7 +67,8 @@ class Outside:
         if self.link:
             self.link.topics.begin(MICROPHONE, scene)
             commands = [c for c in self.link.config.commands if c != "scene" or self.screen]
-            self.link.announce.session(MICROPHONE, scene_names(), commands)
+            camera = CAMERA if self.knows_people else ""
+            self.link.announce.session(MICROPHONE, scene_names(), commands, camera)
             await self.link.__aenter__()
         self.events.tell("session", "started", scene=scene)
         return self
@@ -92,6 +95,11 @@ class Outside:
         async for change in changes:
             what = "started" if change.on else "stopped"
             self.events.tell("speech", what, MICROPHONE, t=change.t)
+
+    async def tell_people(self, changes: Channel[Any]) -> None:
+        """Who is seen, and who was enrolled (engine.verify.presence.Change)."""
+        async for change in changes:
+            self.events.tell(change.kind, change.what, CAMERA, t=change.t, **change.about)
 
     # What is asked
 

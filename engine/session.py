@@ -4,24 +4,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Generic, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import Camera, CaptureConfig, Resample, Senses, Source, open_senses
+from .capture import Camera, CaptureConfig, Resample, Senses, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
 from .deliver import DeliverConfig, MotionConfig, MqttConfig, Server
+from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
 from .errors import ConfigError
 from .faces import FacesConfig, Finder, Follow, Report
+from .feeding import feed, share
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
@@ -31,7 +33,8 @@ from .render.scene import check_scene, scene_needs
 from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
-from .types import AudioChunk, FaceMesh, Picture, World
+from .types import FaceMesh, Picture, World
+from .verify.presence import Presence, PresenceConfig, open_presence
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -62,6 +65,7 @@ class LiveConfig:
     files: FilesConfig = field(default_factory=FilesConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
+    verify: PresenceConfig = field(default_factory=PresenceConfig)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -187,7 +191,14 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         parts = await loop.run_in_executor(pool, Parts, config, making)
         outside.screen = parts.renderer
         await closing.enter_async_context(outside)
-        follow = Follow(Finder(config.provider), config.faces) if senses.camera else None
+        finder = Finder(config.provider)
+        follow = Follow(finder, config.faces) if senses.camera else None
+        presence: Presence | None = None
+        if "verify" in scene_needs(config.render.scene):
+            opening = (config.verify, finder, config.provider, config.is_live)
+            presence = await loop.run_in_executor(pool, open_presence, *opening)
+            closing.callback(presence.close)
+            outside.knows_people = True
         live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
@@ -198,16 +209,16 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
                 to16.lookahead + parts.speech.lookahead
             ]  # of each way from a sense to the face
             delay = max(paths) + config.margin
-            info = about_page(config, parts, senses, report, clock)
-            server = serving(config, parts, senses, outside, info, clock, delay, stats)
+            info = about_page(config, parts, senses, report, clock, presence)
+            server = serving(config, parts, senses, outside, info, clock, delay, stats, presence)
             await closing.enter_async_context(server)
             closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, to16, server, outside, stop)
+            connect(flow, config, parts, senses, to16, server, outside, stop, presence)
             if senses.camera and follow:
-                watch(flow, senses.camera, follow, report, stop)
+                watch(flow, senses.camera, follow, report, stop, presence, outside)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
@@ -229,6 +240,7 @@ def serving(
     clock: Clock,
     delay: float,
     stats: Stats,
+    presence: Presence | None,
 ) -> Server:
     """The page's server, and what programs find beside the page."""
 
@@ -243,6 +255,7 @@ def serving(
         return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
 
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
+    routes += enroll_routes(presence.begin_enrolment) if presence else []
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -256,19 +269,26 @@ def serving(
 
 
 def about_page(
-    config: LiveConfig, parts: Parts, senses: Senses, report: Report, clock: Clock
-) -> Callable[[], dict[str, Any]]:
+    config: LiveConfig, parts: Parts, senses: Senses, report: Report, clock: Clock,
+    presence: Presence | None,
+) -> Callable[[], dict[str, Any]]:  # fmt: skip
     """What the page says of the session."""
     fixed = parts.about | {
         "microphone": senses.sound.is_microphone and senses.browser is None,
         "source": senses.sound.describe,
         "background": config.render.background,
         "lookahead": parts.speech.lookahead,
+        "enrolls": presence is not None and config.verify.enroll,
     }
     if senses.camera is None:
         return lambda: fixed
     seen = {"describe": senses.camera.describe}
-    return lambda: fixed | {"camera": seen | report.now(clock.now())}
+
+    def now() -> dict[str, Any]:
+        known = {"words": presence.words} if presence and presence.words else {}
+        return fixed | {"camera": seen | report.now(clock.now()) | known}
+
+    return now
 
 
 def connect(
@@ -280,6 +300,7 @@ def connect(
     server: Server | None,
     outside: Outside,
     stop: asyncio.Event,
+    presence: Presence | None,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
     native = flow.channel("sound in", WAITING)
@@ -315,70 +336,38 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop)), to=pictures)
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, presence)), to=pictures)
     flow.run(heard, to16, parts.speech, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 
-def watch(flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyncio.Event) -> None:
-    """The camera's way: its newest picture, the faces in it."""
+def watch(
+    flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyncio.Event,
+    presence: Presence | None, outside: Outside,
+) -> None:  # fmt: skip
+    """The camera's way: its newest picture, the faces in it, and whose they are."""
     frames = flow.channel("pictures in", 1)
     flow.start(feed(camera, frames, stop))
-    flow.run(frames, follow, report)
+    if presence is None:
+        flow.run(frames, follow, report)
+        return
+    changes: Channel[Any] = Channel("people", WAITING, live=False)
+    flow.run(frames, follow, report, presence, to=[changes])
+    flow.start(outside.tell_people(changes))
 
 
-def drawing(renderer: Screen, stop: asyncio.Event) -> Callable[[World], Picture]:
+def drawing(
+    renderer: Screen, stop: asyncio.Event, presence: Presence | None
+) -> Callable[[World], Picture]:
     """Draws, and ends the session where a person closes the window."""
     loop = asyncio.get_running_loop()
 
     def draw(world: World) -> Picture:
+        if presence:
+            world = replace(world, present=presence.at(world.t))
         picture = renderer.draw(world)
         if renderer.window_closed:
             loop.call_soon_threadsafe(stop.set)
         return picture
 
     return draw
-
-
-async def feed(
-    source: Source | Camera, native: Channel[Any], stop: asyncio.Event, last: bool = False
-) -> None:
-    """Runs the source until it ends or `stop` is set, which then closes its channel.
-
-    With `last` nothing goes on after it: the others are to stop.
-    """
-    running = asyncio.create_task(source.run(native))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-    if last:
-        stop.set()
-    await native.close()
-
-
-async def share(
-    native: Channel[AudioChunk],
-    sinks: list[Channel[AudioChunk]],
-    seconds: float,
-    stop: asyncio.Event,
-    audible: Callable[[AudioChunk], AudioChunk],
-) -> None:
-    """Hands what is `audible` to each sink; after `seconds` (0: never) cuts it to the sample
-    and stops."""
-    origin: float | None = None
-    async for chunk in native:
-        origin = chunk.t if origin is None else origin
-        left = round((origin + seconds - chunk.t) * chunk.rate) if seconds else len(chunk.samples)
-        if left > 0:
-            whole = audible(chunk)
-            await stage.send([AudioChunk(chunk.t, whole.samples[:left], chunk.rate)], sinks)
-        if left <= len(chunk.samples) and seconds:
-            stop.set()
-            break
-    for sink in sinks:
-        await sink.close()

@@ -143,12 +143,32 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """One face of a Present, and what is known of it."""
+
+    box: Floats  # (4,) left, top, right, bottom in the Present's pixels
+    identity: Identity
+    evidence: tuple[tuple[float, float], ...]  # (t, in [-1, 1]) of the last seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Who is before the camera, for a scene that needs "verify"."""
+
+    t: float
+    pixels: Bytes  # (h, w, 3) RGB
+    faces: tuple[Sighting, ...]  # those first that have been followed longest
+    words: str  # what the session says of it; "" where there is nothing to say
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that a scene may know of the moment t."""
 
     t: float
     face: FaceMesh
     motion: Motion
+    present: Present | None = None  # where the scene needs "verify"
 
 
 @dataclass(frozen=True, slots=True)

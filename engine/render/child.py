@@ -3,6 +3,7 @@
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from engine.errors import EngineError
@@ -39,9 +40,9 @@ def _serve(pipe: Connection, order: Order) -> None:
     scene = _scene(canvas, order)
     pipe.send(("ready", str(ctx.info["GL_RENDERER"])))
     while True:
-        pipe.recv()
+        present = pipe.recv()
         canvas.begin()
-        scene.draw(shared.get())
+        scene.draw(replace(shared.get(), present=present))
         shared.pixels[:] = canvas.read()
         closed = window.show(canvas) if window else False
         pipe.send(("drawn", "closed" if closed else ""))

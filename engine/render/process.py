@@ -1,7 +1,8 @@
 """The renderer's process, seen from the engine.
 
 OpenGL calls hold the interpreter lock for a whole frame, so drawing has a process of its own.
-Worlds go in and pictures come out through one piece of shared memory; a pipe only says when.
+Worlds go in and pictures come out through one piece of shared memory; a pipe says when, and who
+is before the camera where a scene asks for that.
 """
 
 import mmap
@@ -20,7 +21,7 @@ import numpy as np
 
 from engine import errors
 from engine.errors import DeviceError
-from engine.types import Appearance, FaceMesh, Floats, Motion, Picture, World
+from engine.types import Appearance, FaceMesh, Floats, Motion, Picture, Present, World
 
 from .config import RenderConfig
 
@@ -121,7 +122,7 @@ class Renderer:
         self.wait_ready()
         with self._lock:
             self._shared.put(world)
-            self._tell("draw")
+            self._tell(world.present)  # a picture of a camera: small enough for the pipe
             self.window_closed = self._answer(FRAME_SECONDS) == "closed"
             return Picture(world.t, self._shared.pixels.copy())
 
@@ -141,9 +142,9 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _tell(self, word: str) -> None:
+    def _tell(self, present: Present | None) -> None:
         try:
-            self._pipe.send(word)
+            self._pipe.send(present)
         except OSError as e:
             raise self._gone() from e
 

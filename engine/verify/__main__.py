@@ -38,7 +38,7 @@ def parser() -> Parser:
     sub = p.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     _asking(sub)
     _keeping(sub)
-    covariates_command.add_parser(sub).set_defaults(command=covariates_command.main, json=False)
+    covariates_command.add_parser(sub)
     return p
 
 
@@ -52,7 +52,9 @@ def _asking(sub: Any) -> None:
     p.add_argument("picture", type=Path)
     _target(p)
     p = _command(sub, "watch", commands.watch, "tell, as it changes, who is before a camera")
-    p.add_argument("source", nargs="?", default="0", help="a camera's number (0), or a video file")
+    p.add_argument(
+        "source", nargs="?", default="0", help="a camera's name or number (0), or a video"
+    )
     p.add_argument("--expect", metavar="NAME", help="only ask whether it is this person")
     p.add_argument("--seconds", type=float, help="end after so long")
     _target(p)
@@ -75,7 +77,7 @@ def _keeping(sub: Any) -> None:
     p.add_argument("name", nargs="?")
     p.add_argument("pictures", nargs="*", type=Path, help="files or folders, one face in each")
     p.add_argument("--folder", type=Path, help="many people: FOLDER/NAME/pictures")
-    p.add_argument("--camera", metavar="SOURCE", help="a camera's number, or a video file")
+    p.add_argument("--camera", metavar="SOURCE", help="a camera's name or number, or a video")
     p.add_argument("--seconds", type=float, default=30.0, help="of the camera, at most (30)")
     p.add_argument("--purpose", required=True, help="what they agreed to be recognised for")
     p.add_argument("--expires", required=True, help="until when: 2027-01-31, 90d, 6m or 1y")

@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from ..errors import ConfigError, EngineError, ModelError
 from ..faces import IDENTITY, Finder, Follow, crop
-from ..types import Faces, Floats
+from ..types import Floats
 from .calibrate import calibrate, det
 from .camera import frames
 from .cohort import Clip, Cohort, attach, load, make
 from .det import draw_det
 from .enrolment import Outcome, embed_pictures, people_in
 from .gallery import Gallery
+from .gathering import Gathering
 from .pictures import pictures_in
 from .protect import make_key
 from .recogniser import Recogniser
@@ -31,7 +32,6 @@ from .transfer import export_gallery, import_gallery
 from .verifier import Verifier
 
 NOT_VERIFIED = 3  # exit code: the question was answered, with no
-_CAMERA_FRAMES, _CAMERA_GAP, _CAMERA_QUALITY = 8, 0.4, 0.5
 _CLIPS = {".mp4", ".mov", ".mkv", ".webm", ".avi"}
 
 
@@ -91,27 +91,15 @@ def _from_files(
 
 def _from_camera(args: argparse.Namespace, finder: Finder, recogniser: Recogniser) -> list[Floats]:
     """Some good frames of the one face before the camera."""
-    follow, taken, last, told = Follow(finder), [], -1.0, ""
+    follow, gathering, told = Follow(finder), Gathering(recogniser), ""
     for frame in frames(args.camera, args.seconds):
-        seen = follow.push(frame)[0]
-        advice = _wanting(seen)
-        if advice:
-            if advice != told:
-                print(told := advice, file=sys.stderr, flush=True)
-        elif frame.t - last >= _CAMERA_GAP:
-            face, last = seen.faces[0], frame.t
-            taken.append(recogniser.embed(crop(frame, face.points, IDENTITY).pixels[None])[0])
-        if len(taken) == _CAMERA_FRAMES:
-            return taken
-    raise ConfigError(f"only {len(taken)} of {_CAMERA_FRAMES} good pictures came; nobody enrolled")
-
-
-def _wanting(seen: Faces) -> str:
-    """What hinders a picture for enrolment; "" if nothing does."""
-    if len(seen.faces) != 1:
-        return "nobody is seen" if not seen.faces else "only one person may be seen"
-    good = seen.faces[0].quality >= _CAMERA_QUALITY
-    return "" if good else seen.faces[0].advice or "come closer"
+        if gathering.push(follow.push(frame)[0]):
+            return list(gathering.embeddings)
+        if gathering.words not in ("", told):
+            print(told := gathering.words, file=sys.stderr, flush=True)
+    raise ConfigError(
+        f"only {len(gathering)} of {gathering.wanted} good pictures came; nobody enrolled"
+    )
 
 
 def list_people(args: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ examples:
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Adds the subcommand; `args.run` is main."""
+    """Adds the subcommand; `args.command` is main."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "covariates",
         help="how far sex, age or another covariate alone can take a decision",
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--gallery", type=int, metavar="N", help="time a narrowed search among N made-up people")
     add("--picture", type=Path, default=Path("out.covariates.png"), help="(%(default)s)")
     add("--json", type=Path, help="write the figures here as well")
-    parser.set_defaults(run=main)
+    parser.set_defaults(command=main, json=False)
     return parser
 
 

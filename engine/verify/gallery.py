@@ -6,11 +6,11 @@ mean of a person's embeddings, rotated. Rotated and plain ones have the same inn
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from .decision import Candidate
 from .protect import Vault, read_key
 from .records import Consent, Person, checked_name
 from .search import Index
-from .store import Row, Store, open_store
+from .store import Row, Seen, Store, open_store
 
 DEFAULT = Path("~/.local/share/likeness/gallery.db")
 VERSION = "1"
+T = TypeVar("T")
+_TRIES = 50  # of a change that others come before
 
 
 class Maker(Protocol):
@@ -78,9 +80,12 @@ class Gallery:
 
     def enroll_all(self, people: Sequence[tuple[str, Floats, Consent]]) -> list[Person]:
         """Many at once, all or none."""
-        made = [self._with_pictures(checked_name(n), e, c) for n, e, c in people]
-        self._store.put([self._row(person) for person in made])
-        return made
+
+        def put(seen: Seen) -> list[Person] | None:
+            made = [self._with_pictures(checked_name(n), e, c) for n, e, c in people]
+            return made if self._store.put([self._row(p) for p in made], seen) else None
+
+        return self._changed(put)
 
     def remove(self, names: Sequence[str]) -> int:
         """How many were enrolled; nothing of them is left in the store, which is verified."""
@@ -132,9 +137,13 @@ class Gallery:
         """Everything under another key and salt, in one step: old templates match no more."""
         secret, salt = read_key(key, beside=self._store.beside), secrets.token_bytes(16)
         new = Gallery(self._store, Vault(secret, salt), self.maker)
-        notes = {k: v for k, v in self._store.meta().items() if k.startswith("note ")}
-        people = [new._row(replace(p, template=new._rotated(plain))) for p, plain in self.plain()]
-        self._store.replace(_meta(secret, self.maker, salt) | notes, people)
+
+        def rewrite(seen: Seen) -> bool | None:
+            notes = {k: v for k, v in self._store.meta().items() if k.startswith("note ")}
+            rows = [new._row(replace(p, template=new._rotated(t))) for p, t in self.plain()]
+            return self._store.replace(_meta(secret, self.maker, salt) | notes, rows, seen) or None
+
+        self._changed(rewrite)
         self._vault, self._rotation, self._known = new._vault, new._rotation, None
 
     def plain(self) -> list[tuple[Person, Floats]]:
@@ -143,7 +152,16 @@ class Gallery:
 
     def restore(self, people: Sequence[tuple[Person, Floats]]) -> None:
         """The opposite: people with plain templates, in place of those of the same names."""
-        self._store.put([self._row(replace(p, template=self._rotated(t))) for p, t in people])
+        rows = [self._row(replace(p, template=self._rotated(t))) for p, t in people]
+        self._changed(lambda seen: self._store.put(rows, seen) or None)
+
+    def _changed(self, change: Callable[[Seen], T | None]) -> T:
+        """What `change` answers, done anew while others change the gallery under its hands."""
+        for _ in range(_TRIES):
+            done = change(Seen(self._store.generation(), self._vault.check))
+            if done is not None:
+                return done
+        raise GalleryError(f"{self.where} is changed all the time by others; try again")
 
     def close(self) -> None:
         self._store.close()

@@ -284,7 +284,7 @@ def run(*argv):
     parser = argparse.ArgumentParser()
     covariates_command.add_parser(parser.add_subparsers())
     args = parser.parse_args(["covariates", *argv])
-    return args.run(args)
+    return args.command(args)
 
 
 def test_the_command(tmp_path: Path, capsys):

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from engine.errors import ConfigError, GalleryError
 from engine.verify.gallery import Gallery
 from engine.verify.protect import Vault, make_key, read_key
 from engine.verify.records import Consent, Person, checked_name
+from engine.verify.store import Seen
 from engine.verify.store.sqlite import SqliteStore
 from engine.verify.transfer import export_gallery, import_gallery
 
@@ -152,7 +154,9 @@ def test_consent_that_ends_while_running_is_noticed(gallery):
     known = gallery._known
     gallery._known = replace(known, expires=datetime.now(UTC).timestamp() - 1)
     row = next(iter(gallery._store.rows()))
-    gallery._store.put([replace(row, expires=datetime.now(UTC) - timedelta(seconds=1))])
+    seen = Seen(gallery._store.generation(), gallery._store.meta()["check"])
+    ended = replace(row, expires=datetime.now(UTC) - timedelta(seconds=1))
+    assert gallery._store.put([ended], seen)
     assert gallery.nearest(face(1)[0], 1) == []
 
 
@@ -271,6 +275,48 @@ def test_rekeying_revokes_every_template(gallery, where, key, tmp_path):
     gallery.close()
     untouched(where, lambda: Gallery.open(where, Net(), key))
     assert Gallery.open(where, Net(), new_key).find("Anna").pictures == 2
+
+
+class Interrupted(Gallery):
+    """A gallery in the middle of whose reading somebody else does something, once."""
+
+    meanwhile = None
+
+    def plain(self):
+        people = super().plain()
+        if self.meanwhile:
+            do, self.meanwhile = self.meanwhile, None
+            do()
+        return people
+
+
+def test_who_is_enrolled_while_the_key_changes_is_not_lost(gallery, where, key, tmp_path):
+    gallery.enroll("Anna", face(1), door())
+    rekeyed = Interrupted.open(where, Net(), key)
+    rekeyed.meanwhile = lambda: gallery.enroll("Bert", face(2), door())
+    make_key(tmp_path / "keys" / "new.key")
+    rekeyed.rekey(tmp_path / "keys" / "new.key")
+    assert {p.name for p in rekeyed.people()} == {"Anna", "Bert"}
+
+
+def test_nobody_is_sealed_under_a_key_that_was_changed(gallery, where, key, tmp_path):
+    gallery.enroll("Anna", face(1), door())
+    late = Gallery.open(where, Net(), key)
+    make_key(tmp_path / "keys" / "new.key")
+    gallery.rekey(tmp_path / "keys" / "new.key")
+    make_key(tmp_path / "keys" / "newer.key")
+    with pytest.raises(GalleryError, match="another key"):
+        late.enroll("Bert", face(2), door())
+    with pytest.raises(GalleryError):
+        late.rekey(tmp_path / "keys" / "newer.key")
+    assert [p.name for p in gallery.people()] == ["Anna"]
+
+
+def test_pictures_that_two_programs_add_at_once_are_all_kept(gallery, where, key):
+    others = [Gallery.open(where, Net(), key) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda g: [g.enroll("Anna", face(1), door()) for _ in range(5)], others))
+    assert gallery.find("Anna").pictures == 15
 
 
 def test_export_and_import_between_deployments(gallery, key, tmp_path):

@@ -8,14 +8,18 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from engine import Consent, Verifier
+from engine.deliver.enroll import enroll_routes
 from engine.errors import ConfigError, GalleryError, ModelError
-from engine.faces import Finder
+from engine.faces import Finder, Follow
 from engine.types import VideoFrame
 from engine.verify.decision import DecisionConfig
 from engine.verify.pictures import PictureError, one_face, pictures_in, read_picture
+from engine.verify.presence import Presence, PresenceConfig
 from engine.verify.protect import make_key
 from engine.verify.recogniser import Recogniser
 from engine.verify.report import as_json
@@ -272,3 +276,65 @@ def test_importing_the_verifier_takes_no_heavy_library():
 
 def test_portraits_are_where_the_tests_think():
     assert len(list(GOLDEN.glob("*.png"))) >= 6
+
+
+def presence_of(verifier, **options):
+    return Presence(verifier, PresenceConfig(**options), live=True)
+
+
+def looked_at(presence, frames):
+    """Through the session's own stages; the changes."""
+    follow = Follow(presence._verifier.finder)
+    return [c for frame in frames for faces in follow.push(frame) for c in presence.push(faces)]
+
+
+def test_a_session_tells_who_comes_and_when_nobody_is_left(opened):
+    presence = presence_of(opened())
+    wall = np.full((256, 256, 3), 90, np.uint8)
+    empty = [VideoFrame(2.0 + k / 10, wall) for k in range(30)]
+    changes = looked_at(presence, [*film(portrait("kenji"), 2.0), *empty])
+    said = [(c.kind, c.what, c.about.get("name")) for c in changes]
+    assert said[-2:] == [("person", "match", "kenji"), ("person", "nobody", None)]
+    assert len(said) <= 3  # changes only
+
+
+def test_a_scene_is_given_the_picture_of_its_moment_and_the_evidence_so_far(opened):
+    presence = presence_of(opened())
+    assert presence.at(1.0) is None
+    looked_at(presence, film(portrait("kenji"), 3.0))
+    early, late = presence.at(0.5), presence.at(2.55)
+    assert early.t == 0.5 and late.t == 2.5 and early.pixels.shape == (256, 256, 3)
+    [sighting] = late.faces
+    assert sighting.identity.name == "kenji" and "kenji" in late.words
+    times = [t for t, _ in sighting.evidence]
+    assert times == sorted(times) and times[-1] == 2.5 and sighting.evidence[-1][1] == 1.0
+
+
+def test_somebody_enrolls_from_the_page_and_is_known_at_once(opened):
+    verifier = opened()
+    presence = presence_of(verifier)
+    with pytest.raises(ConfigError):
+        presence.begin_enrolment("Nora", "", "1y")
+    presence.begin_enrolment("Nora", "the studio's door", "30d")
+    changes = looked_at(presence, film(portrait("nora"), 5.0))
+    assert ("enrolment", "finished") in [(c.kind, c.what) for c in changes]
+    assert verifier.gallery.find("Nora").consent.purpose == "the studio's door"
+    assert [c.what for c in changes if c.kind == "person"][-1] == "match"
+    closed = presence_of(verifier, enroll=False)
+    with pytest.raises(ConfigError, match="verify.enroll"):
+        closed.begin_enrolment("Nora", "door", "30d")
+
+
+async def test_the_page_enrolls_with_consent_only():
+    asked = []
+    app = web.Application()
+    app.add_routes(enroll_routes(lambda *given: asked.append(given)))
+    whole = {"name": " Anna ", "purpose": "door", "expires": "1y", "consent": True}
+    async with TestClient(TestServer(app)) as client:
+        for wrong in ({"consent": False}, {"consent": "yes"}, {"name": ""}, {"purpose": 3},
+                      {"expires": "x" * 201}):  # fmt: skip
+            answer = await client.post("/enroll", json=whole | wrong)
+            assert answer.status == 400 and (await answer.json())["error"]
+        assert (await client.post("/enroll", data=b"no")).status == 400
+        assert asked == [] and (await client.post("/enroll", json=whole)).status == 200
+    assert asked == [("Anna", "door", "1y")]

@@ -141,3 +141,27 @@ def test_a_second_gallery_cannot_be_made_over_the_first(opened):
     assert [p.name for p in gallery.people()] == ["Anna"]
     with pytest.raises((GalleryError, ConfigError)):
         gallery.enroll("Bert", face(2)[:, :64], door())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:hunter2@[::1/people",
+        "postgresql://me:hunt%65r2@127.0.0.1:x1/people",
+        "postgresql://me@127.0.0.1:1/people?password=hunter2&nonsense=1",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_told_without_the_password(key, address):
+    with pytest.raises((GalleryError, ConfigError)) as told:
+        Gallery.open(address, Net(), key)
+    assert "hunter2" not in str(told.value) and "hunt%65r2" not in str(told.value)
+
+
+def test_a_key_that_another_program_changed_is_noticed(opened, tmp_path):
+    gallery, late = opened(), opened()
+    gallery.enroll("Anna", face(1), door())
+    make_key(tmp_path / "keys" / "other")
+    gallery.rekey(tmp_path / "keys" / "other")
+    with pytest.raises(GalleryError, match="another key"):
+        late.enroll("Bert", face(2), door())
+    assert [p.name for p in gallery.people()] == ["Anna"]

@@ -2,6 +2,7 @@
 
 python -m training.evaluate sphereface2 --model engine/models/sphereface2 --teacher
 python -m training.evaluate sphereface2 --trials t.csv --root pictures --scores out.csv
+python -m training.evaluate sphereface2 --streams          strangers' and enrolled people's streams
 python -m training.evaluate sphereface2 --losses --steps 1500        every loss, one table
 python -m training.evaluate sphereface2 --bench sphereface2 range    the papers' claims; all if none
 """
@@ -19,10 +20,11 @@ import torch
 from engine.errors import ConfigError
 from engine.model import MODELS
 from engine.types import Floats
+from engine.verify.decision import DecisionConfig
 from training.loop import tell
 
 from . import faces as stores
-from . import measures, pictures, protocols, trials
+from . import measures, pictures, protocols, streams, trials
 from .faces import Faces
 from .measures import Curve, Figure, Search
 from .protocols import Pairs
@@ -114,6 +116,8 @@ def main(argv: list[str]) -> None:
         claims = ["losses"] if args.losses else args.bench
         limits = bench.Limits(args.steps, args.seconds, args.seeds)
         bench.run(claims, args.faces, args.out, limits)
+    elif args.streams or args.cohort:
+        _streams(args)
     elif args.trials:
         _trials(args)
     else:
@@ -128,6 +132,30 @@ def _trials(args: argparse.Namespace) -> None:
     tell(f"scores in {args.scores}" + (f"; {empty} pairs without a face" if empty else ""))
     if unreadable:
         tell(f"not readable as pictures: {', '.join(unreadable)}")
+
+
+def _streams(args: argparse.Namespace) -> None:
+    """Cohort people's scores into the model (--cohort), then the live people's streams."""
+    whole, folder = stores.load(args.faces), args.model or MODELS / "sphereface2"
+    model = trials.Model(folder, args.threads)
+    dev, test = whole.part("dev"), whole.part("test")
+    seen = {"dev": model.embed(dev.pixels), "test": model.embed(test.pixels)}
+    people = streams.grouped(test, seen["test"], "cohort")
+    people += [e for w in ("cohort", "live") for e in streams.grouped(dev, seen["dev"], w)]
+    clips = streams.embedded(model, args.faces)
+    cohort = streams.make_cohort(people, clips[::2])
+    if args.cohort:
+        tell(f"{streams.attach(cohort, folder)}: {cohort.people} people")
+    scores, live = cohort.model(), streams.grouped(test, seen["test"], "live")
+    config = DecisionConfig(target_fmr=args.target_fmr)
+    tell(f"target {args.target_fmr:g}\n{streams.HEAD}")
+    for n in streams.GALLERIES:
+        o = streams.strangers_let_in(scores, config, live, clips[1::2], n, args.count)
+        tell(streams.row("strangers", o))
+    for n in streams.GALLERIES:
+        o = streams.genuine(scores, config, live, clips[1::2], n, min(args.count, 1000))
+        tell(streams.row("enrolled", o))
+    tell(streams.row("enrolled, real recordings", streams.recorded(scores, config, clips, live)))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -180,6 +208,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--trials", type=Path, metavar="CSV", help="columns a,b: pictures or videos below --root")
     add("--root", type=Path)
     add("--scores", type=Path, metavar="CSV", help="a,b,similarity; empty where there is no face")
+    add("--streams", action="store_true", help="how often whole streams of strangers are let in")
+    add(
+        "--cohort", action="store_true", help="the same, and what strangers score goes to the model"
+    )
+    add("--target-fmr", type=float, default=1e-2, help="of --streams (%(default)s)")
+    add("--count", type=int, default=10_000, help="strangers of each gallery (%(default)s)")
     add("--losses", action="store_true", help="train every loss alike and compare them")
     add("--bench", nargs="*", metavar="CLAIM", help="what each paper claims, trained and measured")
     add("--out", type=Path, default=Path("runs/bench"), help="of --losses and --bench; resumable")

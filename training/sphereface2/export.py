@@ -82,10 +82,41 @@ def about(config: Config, weights: int, flip: bool, difference: float) -> dict[s
     }
 
 
+def describe(folder: Path, data: list[str], report: Path | None, model: str) -> None:
+    """Puts into about.json what the net was trained on and how it was measured.
+
+    `report` is what `training.evaluate sphereface2 --json` wrote.
+    """
+    kept = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    files = sorted(kept.pop("files"))
+    if data:
+        kept["data"] = data
+    if report is not None:
+        found = json.loads(report.read_text(encoding="utf-8"))
+        if model not in found:
+            raise ModelError(f"{report} says nothing of '{model}', only of {', '.join(found)}")
+        kept["metrics"] = metrics(found[model])
+    write_about(folder, files, **kept)
+
+
+def metrics(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a report: shares with their 95 % intervals, and on how many people."""
+    figures = {k: [round(f[x], 4) for x in ("value", "low", "high")]
+               for k, f in found["figures"].items()}  # fmt: skip
+    accuracy = [round(x, 4) for x in found["accuracy"]]
+    return {"accuracy and its standard error": accuracy, **figures, **found["counts"]}
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.export sphereface2")
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
     parser.add_argument("--flip", action="store_true", help="add the mirrored picture's embedding")
+    parser.add_argument("--data", action="append", default=[], metavar="WORDS",
+                        help="what it was trained on, and under which licence")  # fmt: skip
+    parser.add_argument("--report", type=Path, help="of training.evaluate sphereface2 --json")
+    parser.add_argument("--name", default="sphereface2", help="of the model in that report")
     args = parser.parse_args(argv)
-    tell(str(export(args.run, args.to or args.run / "model", args.flip)))
+    made = export(args.run, args.to or args.run / "model", args.flip)
+    describe(made, args.data, args.report, args.name)
+    tell(str(made))

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.loop import tell
 
-from . import faces
+from . import clips, faces
 from .teacher import teach
 
 
@@ -27,14 +27,20 @@ def main(argv: list[str]) -> None:
     add("--to", type=Path, default=Path("runs/faces"))
     add("--align", choices=("live", "middle"), default="live",
         help="by the engine's face finder, or simply the middle half of each picture")  # fmt: skip
+    add(
+        "--clips", type=Path, help="PERSON/SESSION/clip.mp4 below: recordings, for evidence in time"
+    )
     add("--teacher", action="store_true", help="embeddings of dlib's net as well; can be stopped")
     args = parser.parse_args(argv)
     if args.source:
         align = faces.middle if args.align == "middle" else faces.live_align()
         faces.prepare(args.source, args.to, align)
+    if args.clips:
+        clips.prepare(args.clips, args.to)
     found = faces.load(args.to)
     if args.teacher:
-        teach(args.to, found.pixels)
+        parts = np.array([("train", "dev", "test").index(faces.part_of(p)) for p in found.people])
+        teach(args.to, found.pixels, np.argsort(parts[found.person], kind="stable"))
     tell(summary(found))
 
 

@@ -1,5 +1,6 @@
 // The page: what a person sees and presses.
 
+import { Enroller } from "./enroll.js";
 import { Link, WORDS } from "./link.js";
 import { Matte } from "./matte.js";
 import { Meter } from "./meter.js";
@@ -22,6 +23,7 @@ const link = new Link({
     $("who").textContent = info.avatar ? capital(info.avatar) : "";
     applySound();
     offerSending();
+    enroller.offer(!bare && Boolean(info.enrolls));
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -135,6 +137,8 @@ function offerSending() {
 }
 
 $("send").onclick = () => (sender.on ? sender.stop() : sender.start(info.sends));
+
+const enroller = new Enroller($("enroll"), $("agree"), (path, body) => link.ask(path, body));
 
 /** One line on what the engine gets of a camera or a browser, where there is something to say. */
 function showSenses() {
@@ -279,6 +283,7 @@ const KEYS = {
   s: () => $("stats").click(),
   f: full,
   c: () => $("send").hidden || $("send").click(),
+  e: () => $("enroll").hidden || $("enroll").click(),
   arrowup: () => nudge(0.1),
   arrowdown: () => nudge(-0.1),
 };

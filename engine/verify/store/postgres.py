@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 
 from ...errors import ConfigError, GalleryError
 from ...types import Floats
-from .store import Row
+from .store import Row, Seen
 
 try:
     import psycopg
@@ -45,7 +45,12 @@ class PostgresStore:
     beside = None
 
     def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError as e:
+            raise ConfigError(
+                "the gallery's address cannot be read; write postgresql://USER@HOST:PORT/DATABASE"
+            ) from e
         self.where = f"postgresql://{parts.hostname or ''}{parts.path}"
         self._address = address
         self._lock = threading.RLock()
@@ -65,9 +70,11 @@ class PostgresStore:
             with db.cursor() as cursor:
                 cursor.executemany("INSERT INTO likeness_meta VALUES (%s, %s)", meta.items())
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[Row], seen: Seen) -> bool:
         with self._writing() as db, db.cursor() as cursor:
-            cursor.executemany(_PUT, map(_values, rows))
+            if held := self._holds(db, seen):
+                cursor.executemany(_PUT, map(_values, rows))
+        return held
 
     def get(self, id: bytes) -> Row | None:
         with self._using() as db:
@@ -99,13 +106,22 @@ class PostgresStore:
             asked = "SELECT id FROM likeness_person WHERE expires <= %s"
             return [row[0] for row in db.execute(asked, (now,))]
 
-    def replace(self, meta: dict[str, str], rows: Iterable[Row]) -> None:
+    def replace(self, meta: dict[str, str], rows: Iterable[Row], seen: Seen) -> bool:
         with self._writing() as db, db.cursor() as cursor:
-            cursor.execute("DELETE FROM likeness_person")
-            cursor.execute("DELETE FROM likeness_meta WHERE key <> 'generation'")
-            cursor.executemany("INSERT INTO likeness_meta VALUES (%s, %s)", meta.items())
-            cursor.executemany(_PUT, map(_values, rows))
-        self._vacuum()
+            if held := self._holds(db, seen):
+                cursor.execute("DELETE FROM likeness_person")
+                cursor.execute("DELETE FROM likeness_meta WHERE key <> 'generation'")
+                cursor.executemany("INSERT INTO likeness_meta VALUES (%s, %s)", meta.items())
+                cursor.executemany(_PUT, map(_values, rows))
+        if held:
+            self._vacuum()
+        return held
+
+    def _holds(self, db: "psycopg.Connection[Any]", seen: Seen) -> bool:
+        """Until this transaction ends no other one may write, so what is seen now stays so."""
+        db.execute("LOCK TABLE likeness_meta IN SHARE ROW EXCLUSIVE MODE")
+        meta = dict(db.execute("SELECT key, value FROM likeness_meta").fetchall())
+        return seen.holds(meta.get("generation", "0"), meta.get("check", ""), self.where)
 
     def annotate(self, key: str, value: str) -> None:
         with self._writing() as db:
@@ -161,9 +177,18 @@ class PostgresStore:
 
     def _told(self, e: "psycopg.Error") -> GalleryError:
         text = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        text = self._without_secrets(text)
         if "vector" in text:
             return GalleryError(f"{self.where} lacks pgvector: install it on the server ({text})")
         return GalleryError(f"{self.where} cannot be used: {text}")
+
+    def _without_secrets(self, text: str) -> str:
+        """Servers and libpq repeat what they were given: never the address nor its password."""
+        parts = urlsplit(self._address)
+        asked = [v for k, v in parse_qsl(parts.query) if k in ("password", "sslpassword")]
+        for secret in filter(None, [self._address, parts.netloc, parts.password, *asked]):
+            text = text.replace(secret, "***").replace(unquote(secret), "***")
+        return text
 
 
 def _schema(db: "psycopg.Connection[Any]", dim: int) -> None:

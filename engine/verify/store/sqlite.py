@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import ConfigError, GalleryError
 from ...types import Floats
-from .store import Row
+from .store import Row, Seen
 
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -61,9 +61,11 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as e:
             raise GalleryError(f"cannot make a gallery at {self.where}: {e}") from e
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[Row], seen: Seen) -> bool:
         with self._writing() as db:
-            db.executemany(_PUT, map(_values, rows))
+            if held := self._holds(db, seen):
+                db.executemany(_PUT, map(_values, rows))
+        return held
 
     def get(self, id: bytes) -> Row | None:
         with self._reading() as db:
@@ -93,12 +95,18 @@ class SqliteStore:
             asked = "SELECT id FROM person WHERE expires <= ?"
             return [row[0] for row in db.execute(asked, (now.timestamp(),))]
 
-    def replace(self, meta: dict[str, str], rows: Iterable[Row]) -> None:
+    def replace(self, meta: dict[str, str], rows: Iterable[Row], seen: Seen) -> bool:
         with self._writing() as db:
-            db.execute("DELETE FROM person")
-            db.execute("DELETE FROM meta WHERE key != 'generation'")
-            db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            db.executemany(_PUT, map(_values, rows))
+            if held := self._holds(db, seen):
+                db.execute("DELETE FROM person")
+                db.execute("DELETE FROM meta WHERE key != 'generation'")
+                db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+                db.executemany(_PUT, map(_values, rows))
+        return held
+
+    def _holds(self, db: sqlite3.Connection, seen: Seen) -> bool:
+        meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        return seen.holds(meta.get("generation", "0"), meta.get("check", ""), self.where)
 
     def annotate(self, key: str, value: str) -> None:
         with self._writing() as db:

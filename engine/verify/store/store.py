@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ...errors import GalleryError
 from ...types import Floats
 
 
@@ -17,6 +18,23 @@ class Row:
     expires: datetime  # of the consent
     sealed: bytes  # Person.pack() under the gallery's key
     template: Floats | None = None  # (d,) rotated; only for a store that searches by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a change was made from; it is compared inside of the change's own transaction."""
+
+    generation: str
+    check: str  # of the key
+
+    def holds(self, generation: str, check: str, where: str) -> bool:
+        """Whether the gallery is still as it was seen. GalleryError where its key is another:
+        what was sealed with the old one could never be read again."""
+        if check != self.check:
+            raise GalleryError(
+                f"{where} was put under another key meanwhile; open it anew with that key"
+            )
+        return generation == self.generation
 
 
 class Store(Protocol):
@@ -38,8 +56,9 @@ class Store(Protocol):
     def create(self, meta: dict[str, str]) -> None:
         """A new, empty gallery; GalleryError where there is one."""
 
-    def put(self, rows: Sequence[Row]) -> None:
-        """Adds rows or replaces those of the same id."""
+    def put(self, rows: Sequence[Row], seen: Seen) -> bool:
+        """Adds rows or replaces those of the same id; false, and nothing done, where the gallery
+        is not as it was `seen` any more."""
 
     def get(self, id: bytes) -> Row | None: ...
 
@@ -53,8 +72,8 @@ class Store(Protocol):
     def expired(self, now: datetime) -> list[bytes]:
         """The ids of rows that may not be used any more."""
 
-    def replace(self, meta: dict[str, str], rows: Iterable[Row]) -> None:
-        """Everything anew, in one piece."""
+    def replace(self, meta: dict[str, str], rows: Iterable[Row], seen: Seen) -> bool:
+        """Everything anew, in one piece; false as for `put`."""
 
     def annotate(self, key: str, value: str) -> None:
         """Sets one entry of the meta data."""
