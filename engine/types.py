@@ -71,6 +71,34 @@ class FaceCrop:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceParams:
+    """What CEST finds in one face of a frame (see engine.track): its own four words, and more."""
+
+    t: float
+    track: int
+    viewpoint: Floats  # (7,) head to frame: log of pixels a millimetre, rotation vector (x right,
+    # y up, z to the viewer), and where the face's middle lies: pixels right, down, towards us
+    identity: Floats  # (k,) in standard deviations of the head's modes: the mean so far
+    expression: Floats  # (52,) in [0, 1], in the order of engine.head.ARKIT
+    reflectance: Floats  # (s, s, 3) linear RGB in [0, 1] on the face's map: the mean so far
+    illumination: Floats  # (9,) harmonics, x right, y up, z to the viewer
+    landmarks68: Floats  # (68, 2) pixels of the frame
+    landmarks468: Floats  # (468, 2) the same
+    head: Floats  # (3,) radians: yaw, pitch, roll, as in Motion
+    confidence: float  # in [0, 1]: how far all this can be relied on
+    mouth: float  # in [0, 1]: how far the mouth is seen, and not a hand before it
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame and what was found of the face that is followed in it, if there was one."""
+
+    t: float
+    frame: VideoFrame
+    params: FaceParams | None
+
+
+@dataclass(frozen=True, slots=True)
 class FaceMesh:
     """A face's surface, in head space (see engine.head)."""
 
@@ -143,12 +171,22 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The camera's part of a moment, as a scene needs it to draw what was found."""
+
+    view: str  # what is asked for: avatar, face, overlay, layers
+    picture: Bytes  # (h, w, 3) RGB
+    params: FaceParams  # in pixels of this picture
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that a scene may know of the moment t."""
 
     t: float
     face: FaceMesh
     motion: Motion
+    seen: Seen | None = None  # where a scene needs "track" and shows more than an avatar
 
 
 @dataclass(frozen=True, slots=True)
