@@ -20,8 +20,9 @@ from .deliver import DeliverConfig, MotionConfig, MqttConfig, Server
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
+from .deliver.views import view_route
 from .errors import ConfigError
-from .faces import FacesConfig, Finder, Follow, Report
+from .faces import FacesConfig
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
@@ -31,7 +32,9 @@ from .render.scene import check_scene, scene_needs
 from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
-from .types import AudioChunk, FaceMesh, Picture, World
+from .track import TrackConfig
+from .types import VIEWS, AudioChunk, FaceMesh, Picture, World
+from .watching import Still, Watching
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -55,6 +58,7 @@ class LiveConfig:
     margin: float = 0.045  # seconds that computing and drawing may take on top of the look-ahead
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     faces: FacesConfig = field(default_factory=FacesConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
@@ -108,6 +112,7 @@ class Parts:
             self.renderer = Screen(config.render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
+        self.head, self.person = head, person
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
         self.life = Life(head, person, config.seed, fps, config.life)
         # The first world and the first picture take a second each: now, rather than later.
@@ -130,11 +135,11 @@ class Flow:
 
     def __init__(self, tasks: asyncio.TaskGroup, pool: Executor, stats: Stats, live: bool) -> None:
         self.pool, self.stats = pool, stats
-        self._tasks, self._live = tasks, live
+        self._tasks, self.live = tasks, live
 
     def channel(self, name: str, size: int) -> Channel[Any]:
         # Where senders wait, a long queue only means a long wait after Ctrl-C.
-        return Channel(name, size if self._live else FRAMES, self._live, self.stats)
+        return Channel(name, size if self.live else FRAMES, self.live, self.stats)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)
@@ -183,31 +188,31 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         outside = Outside(config.mqtt, config.motion, config.render.fps, clock, stats, pool)
         closing.callback(outside.close)
         senses = open_for(config, clock, stats, outside)
-        source, report = senses.sound, Report(stats)
+        source = senses.sound
+        needs = scene_needs(config.render.scene)
+        watching = Watching(config.faces, config.track, stats, needs)
         parts = await loop.run_in_executor(pool, Parts, config, making)
         outside.screen = parts.renderer
         await closing.enter_async_context(outside)
-        follow = Follow(Finder(config.provider), config.faces) if senses.camera else None
+        if senses.camera or config.files.params:
+            await loop.run_in_executor(pool, watching.load, parts, config.provider)
         live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
         to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
         server: Server | None = None
         if config.serve:
-            paths = [
-                to16.lookahead + parts.speech.lookahead
-            ]  # of each way from a sense to the face
+            # of each way from a sense to the face
+            paths = [0.0, to16.lookahead + parts.speech.lookahead][: 1 + watching.hears]
             delay = max(paths) + config.margin
-            info = about_page(config, parts, senses, report, clock)
-            server = serving(config, parts, senses, outside, info, clock, delay, stats)
+            info = about_page(config, parts, senses, watching, clock)
+            server = serving(config, parts, senses, watching, outside, info, clock, delay, stats)
             await closing.enter_async_context(server)
             closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, to16, server, outside, stop)
-            if senses.camera and follow:
-                watch(flow, senses.camera, follow, report, stop)
+            connect(flow, config, parts, senses, watching, to16, server, outside, stop)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
@@ -224,6 +229,7 @@ def serving(
     config: LiveConfig,
     parts: Parts,
     senses: Senses,
+    watching: Watching,
     outside: Outside,
     info: Callable[[], dict[str, Any]],
     clock: Clock,
@@ -243,6 +249,8 @@ def serving(
         return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
 
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
+    if watching.drive:
+        routes.append(view_route(VIEWS, watching.choose))
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -256,7 +264,7 @@ def serving(
 
 
 def about_page(
-    config: LiveConfig, parts: Parts, senses: Senses, report: Report, clock: Clock
+    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, clock: Clock
 ) -> Callable[[], dict[str, Any]]:
     """What the page says of the session."""
     fixed = parts.about | {
@@ -268,7 +276,8 @@ def about_page(
     if senses.camera is None:
         return lambda: fixed
     seen = {"describe": senses.camera.describe}
-    return lambda: fixed | {"camera": seen | report.now(clock.now())}
+    now = watching.report.now
+    return lambda: fixed | {"camera": seen | now(clock.now())} | watching.about()
 
 
 def connect(
@@ -276,6 +285,7 @@ def connect(
     config: LiveConfig,
     parts: Parts,
     senses: Senses,
+    watching: Watching,
     to16: Resample,
     server: Server | None,
     outside: Outside,
@@ -316,15 +326,17 @@ def connect(
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop)), to=pictures)
-    flow.run(heard, to16, parts.speech, parts.life, to=worlds)
+    if camera:
+        frames = flow.channel("pictures in", 1)
+        flow.start(feed(camera, frames, stop))
+        if (tracked := watching.watch(flow, frames)) is not None:
+            spoken, everyone = flow.channel("worlds spoken", FRAMES), worlds
+            worlds = [spoken]
+            flow.start(watching.meet(flow, spoken, tracked, everyone))
+    still = Still(parts.person, config.render.fps)
+    hears = [to16, parts.speech] if watching.hears else [still]
+    flow.run(heard, *hears, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
-
-
-def watch(flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyncio.Event) -> None:
-    """The camera's way: its newest picture, the faces in it."""
-    frames = flow.channel("pictures in", 1)
-    flow.start(feed(camera, frames, stop))
-    flow.run(frames, follow, report)
 
 
 def drawing(renderer: Screen, stop: asyncio.Event) -> Callable[[World], Picture]:

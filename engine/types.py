@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Colour = tuple[float, float, float]  # linear RGB in [0, 1]
+VIEWS = ("avatar", "face", "overlay", "layers")  # what a scene with a camera can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class Identity:
 class Seen:
     """The camera's part of a moment, as a scene needs it to draw what was found."""
 
-    view: str  # what is asked for: avatar, face, overlay, layers
+    view: str  # of VIEWS: what is asked for
     picture: Bytes  # (h, w, 3) RGB
     params: FaceParams  # in pixels of this picture
 

@@ -1,5 +1,4 @@
-"""What belongs to a person and not to a moment: means over a session, by how far each is believed.
-"""
+"""What belongs to a person and not to a moment: means over a session, weighted by belief."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..faces.crop import similarity
 from ..head import Head
 from ..types import Bytes, Floats
-from .nets import Nets, Shape
+from .nets import Nets
 
 
 class Place:
