@@ -60,9 +60,9 @@ class Scene:
             self._own(seen)
 
     def _own(self, seen: Seen) -> None:
-        """From the front of the wall, as large as the avatar's face is."""
-        window = _around(seen, self.canvas.aspect, 1.4)
-        self.face.draw(TOGETHER, window, STUDIO)
+        """Before the avatar's wall and about as large as the avatar's face."""
+        self.avatar.draw_wall()
+        self.face.draw(TOGETHER, _around(seen, self.canvas.aspect, 1.3), STUDIO)
 
     def _layers(self, world: World, seen: Seen) -> None:
         width, height = self.canvas.size
@@ -76,12 +76,23 @@ class Scene:
             if k == 0:
                 self.picture.draw(seen.picture, window)
             elif k == 5:
-                self.avatar.draw(world)
+                self._small(world, column * wide, row * high, wide, high)
             else:
                 light = STUDIO if k == 1 else seen.params.illumination
                 self.face.draw(k - 1, window, light)
         ctx.viewport = (0, 0, width, height)
         self.labels.draw(self._labelled, None)
+
+
+    def _small(self, world: World, x: int, y: int, wide: int, high: int) -> None:
+        """The avatar in a part of the canvas, as wide for its height as on the whole of it."""
+        aspect = self.canvas.aspect
+        width = min(wide, round(high * aspect))
+        height = round(width / aspect)
+        x, y = x + (wide - width) // 2, y + (high - height) // 2
+        self.canvas.ctx.viewport = self.canvas.ctx.scissor = (x, y, width, height)
+        self.avatar.draw(world)
+        self.canvas.ctx.scissor = None
 
 
 def _window(seen: Seen, aspect: float) -> Floats:

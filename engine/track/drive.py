@@ -9,7 +9,7 @@ from ..head import ARKIT, Head
 from ..timeline import Timeline
 from ..types import VIEWS, FaceMesh, FaceParams, Floats, Motion, Seen, Tracked, World
 
-CLOSE = 0.12  # seconds in which the camera takes over, and gives back
+CLOSE = 0.2  # seconds in which the camera takes over, and gives back
 OLD = 0.4  # seconds: what the camera saw before says nothing any more
 FULL = 0.5  # confidence from which on the camera has its full say
 LARGEST = 512  # pixels of the longer side of what a scene is shown of the camera

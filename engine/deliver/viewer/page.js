@@ -22,6 +22,8 @@ const link = new Link({
     $("who").textContent = info.avatar ? capital(info.avatar) : "";
     applySound();
     offerSending();
+    $("view").hidden = bare || !info.views;
+    if (info.views) showView(info.view);
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -149,6 +151,25 @@ function showSenses() {
   setText($("senses"), capital(words));
 }
 
+// What a scene with a camera shows
+
+let shown = null; // the view asked for last
+
+async function nextView() {
+  const views = info.views ?? [];
+  const view = views[(views.indexOf(shown ?? info.view) + 1) % views.length];
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch("/view", { method: "POST", headers, body: JSON.stringify({ view }) });
+  if (answer.ok) showView(view);
+}
+
+function showView(view) {
+  shown = view;
+  $("view").setAttribute("aria-label", `What is shown: ${view}`);
+  document.body.dataset.view = view;
+}
+$("view").onclick = nextView;
+
 // Statistics
 
 const number = (value, digits = 0, unit = "") =>
@@ -178,6 +199,7 @@ function fillPanel() {
     source: info.source ?? "–",
     camera: told.camera?.describe ?? "–",
     faces: told.camera ? `${told.camera.faces}, quality ${number(100 * told.camera.quality)} %` : "–",
+    driven: told.driven ?? "–",
     provider: info.provider ?? "–",
     renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
@@ -188,6 +210,7 @@ function fillPanel() {
     if (cell.title !== text) cell.title = text;
   }
   for (const row of document.querySelectorAll("[data-of=camera]")) row.hidden = !told.camera;
+  for (const row of document.querySelectorAll("[data-of=driven]")) row.hidden = !told.driven;
   fillLosses(f);
   drawSpark();
 }
@@ -275,7 +298,7 @@ document.addEventListener("fullscreenchange", () => {
 });
 
 const KEYS = {
-  m: () => $("mute").click(),
+  m: () => (info.views ? $("view") : $("mute")).click(),
   s: () => $("stats").click(),
   f: full,
   c: () => $("send").hidden || $("send").click(),
