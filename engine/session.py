@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import Camera, CaptureConfig, Resample, Senses, open_senses
+from .capture import CaptureConfig, Resample, Senses, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
@@ -21,8 +21,9 @@ from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
+from .deliver.views import view_route
 from .errors import ConfigError
-from .faces import FacesConfig, Finder, Follow, Report
+from .faces import FacesConfig
 from .feeding import feed, share
 from .head import Head
 from .head.avatar import load_appearance
@@ -33,8 +34,10 @@ from .render.scene import check_scene, scene_needs
 from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
-from .types import FaceMesh, Picture, World
-from .verify.presence import Presence, PresenceConfig, open_presence
+from .track import TrackConfig
+from .types import VIEWS, FaceMesh, Picture, World
+from .verify.presence import Presence, PresenceConfig
+from .watching import Still, Watching
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -58,6 +61,7 @@ class LiveConfig:
     margin: float = 0.045  # seconds that computing and drawing may take on top of the look-ahead
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     faces: FacesConfig = field(default_factory=FacesConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
@@ -112,6 +116,7 @@ class Parts:
             self.renderer = Screen(config.render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
+        self.head, self.person = head, person
         self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
         self.life = Life(head, person, config.seed, fps, config.life)
         # The first world and the first picture take a second each: now, rather than later.
@@ -134,11 +139,11 @@ class Flow:
 
     def __init__(self, tasks: asyncio.TaskGroup, pool: Executor, stats: Stats, live: bool) -> None:
         self.pool, self.stats = pool, stats
-        self._tasks, self._live = tasks, live
+        self._tasks, self.live = tasks, live
 
     def channel(self, name: str, size: int) -> Channel[Any]:
         # Where senders wait, a long queue only means a long wait after Ctrl-C.
-        return Channel(name, size if self._live else FRAMES, self._live, self.stats)
+        return Channel(name, size if self.live else FRAMES, self.live, self.stats)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)
@@ -187,38 +192,32 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         outside = Outside(config.mqtt, config.motion, config.render.fps, clock, stats, pool)
         closing.callback(outside.close)
         senses = open_for(config, clock, stats, outside)
-        source, report = senses.sound, Report(stats)
+        source = senses.sound
+        needs = scene_needs(config.render.scene)
+        watching = Watching(config.faces, config.track, stats, needs)
         parts = await loop.run_in_executor(pool, Parts, config, making)
-        outside.screen = parts.renderer
+        outside.screen, outside.knows_people = parts.renderer, "verify" in needs
         await closing.enter_async_context(outside)
-        finder = Finder(config.provider)
-        follow = Follow(finder, config.faces) if senses.camera else None
-        presence: Presence | None = None
-        if "verify" in scene_needs(config.render.scene):
-            opening = (config.verify, finder, config.provider, config.is_live)
-            presence = await loop.run_in_executor(pool, open_presence, *opening)
-            closing.callback(presence.close)
-            outside.knows_people = True
+        if senses.camera or config.files.params:
+            closing.callback(watching.close)
+            await loop.run_in_executor(pool, watching.load, parts, config)
         live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
         to16 = Resample(parts.speech.rate, "resample for speech", source.rate, stats)
         server: Server | None = None
         if config.serve:
-            paths = [
-                to16.lookahead + parts.speech.lookahead
-            ]  # of each way from a sense to the face
+            # of each way from a sense to the face
+            paths = [0.0, to16.lookahead + parts.speech.lookahead][: 1 + watching.hears]
             delay = max(paths) + config.margin
-            info = about_page(config, parts, senses, report, clock, presence)
-            server = serving(config, parts, senses, outside, info, clock, delay, stats, presence)
+            info = about_page(config, parts, senses, watching, clock)
+            server = serving(config, parts, senses, watching, outside, info, clock, delay, stats)
             await closing.enter_async_context(server)
             closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, to16, server, outside, stop, presence)
-            if senses.camera and follow:
-                watch(flow, senses.camera, follow, report, stop, presence, outside)
+            connect(flow, config, parts, senses, watching, to16, server, outside, stop)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
@@ -235,12 +234,12 @@ def serving(
     config: LiveConfig,
     parts: Parts,
     senses: Senses,
+    watching: Watching,
     outside: Outside,
     info: Callable[[], dict[str, Any]],
     clock: Clock,
     delay: float,
     stats: Stats,
-    presence: Presence | None,
 ) -> Server:
     """The page's server, and what programs find beside the page."""
 
@@ -255,7 +254,10 @@ def serving(
         return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
 
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
-    routes += enroll_routes(presence.begin_enrolment) if presence else []
+    if watching.presence:
+        routes += enroll_routes(watching.presence.begin_enrolment)
+    if watching.drive:
+        routes.append(view_route(VIEWS, watching.choose))
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -269,26 +271,21 @@ def serving(
 
 
 def about_page(
-    config: LiveConfig, parts: Parts, senses: Senses, report: Report, clock: Clock,
-    presence: Presence | None,
-) -> Callable[[], dict[str, Any]]:  # fmt: skip
+    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, clock: Clock
+) -> Callable[[], dict[str, Any]]:
     """What the page says of the session."""
     fixed = parts.about | {
         "microphone": senses.sound.is_microphone and senses.browser is None,
         "source": senses.sound.describe,
         "background": config.render.background,
         "lookahead": parts.speech.lookahead,
-        "enrolls": presence is not None and config.verify.enroll,
+        "enrolls": watching.presence is not None and config.verify.enroll,
     }
     if senses.camera is None:
         return lambda: fixed
     seen = {"describe": senses.camera.describe}
-
-    def now() -> dict[str, Any]:
-        known = {"words": presence.words} if presence and presence.words else {}
-        return fixed | {"camera": seen | report.now(clock.now()) | known}
-
-    return now
+    now = watching.report.now
+    return lambda: fixed | {"camera": seen | now(clock.now()) | watching.known()} | watching.about()
 
 
 def connect(
@@ -296,11 +293,11 @@ def connect(
     config: LiveConfig,
     parts: Parts,
     senses: Senses,
+    watching: Watching,
     to16: Resample,
     server: Server | None,
     outside: Outside,
     stop: asyncio.Event,
-    presence: Presence | None,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
     native = flow.channel("sound in", WAITING)
@@ -336,24 +333,18 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, presence)), to=pictures)
-    flow.run(heard, to16, parts.speech, parts.life, to=worlds)
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
+    if camera:
+        frames = flow.channel("pictures in", 1)
+        flow.start(feed(camera, frames, stop))
+        if (tracked := watching.watch(flow, frames, outside)) is not None:
+            spoken, everyone = flow.channel("worlds spoken", FRAMES), worlds
+            worlds = [spoken]
+            flow.start(watching.meet(flow, spoken, tracked, everyone))
+    still = Still(parts.person, config.render.fps)
+    hears = [to16, parts.speech] if watching.hears else [still]
+    flow.run(heard, *hears, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
-
-
-def watch(
-    flow: Flow, camera: Camera, follow: Follow, report: Report, stop: asyncio.Event,
-    presence: Presence | None, outside: Outside,
-) -> None:  # fmt: skip
-    """The camera's way: its newest picture, the faces in it, and whose they are."""
-    frames = flow.channel("pictures in", 1)
-    flow.start(feed(camera, frames, stop))
-    if presence is None:
-        flow.run(frames, follow, report)
-        return
-    changes: Channel[Any] = Channel("people", WAITING, live=False)
-    flow.run(frames, follow, report, presence, to=[changes])
-    flow.start(outside.tell_people(changes))
 
 
 def drawing(

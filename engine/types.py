@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Colour = tuple[float, float, float]  # linear RGB in [0, 1]
+VIEWS = ("avatar", "face", "overlay", "layers")  # what a scene with a camera can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,34 @@ class FaceCrop:
     pixels: Bytes  # (s, s, 3) RGB; s = 112 for identity, 256 (or 128) for CEST
     to_frame: Floats  # (2, 3): from pixels of the crop to those of the frame
     quality: float  # in [0, 1]: how far the picture of this face can be relied on
+
+
+@dataclass(frozen=True, slots=True)
+class FaceParams:
+    """What CEST finds in one face of a frame (see engine.track): its own four words, and more."""
+
+    t: float
+    track: int
+    viewpoint: Floats  # (7,) head to frame: log of pixels a millimetre, rotation vector (x right,
+    # y up, z to the viewer), and where the face's middle lies: pixels right, down, towards us
+    identity: Floats  # (k,) in standard deviations of the head's modes: the mean so far
+    expression: Floats  # (52,) in [0, 1], in the order of engine.head.ARKIT
+    reflectance: Floats  # (s, s, 3) linear RGB in [0, 1] on the face's map: the mean so far
+    illumination: Floats  # (9,) harmonics, x right, y up, z to the viewer
+    landmarks68: Floats  # (68, 2) pixels of the frame
+    landmarks468: Floats  # (468, 2) the same
+    head: Floats  # (3,) radians: yaw, pitch, roll, as in Motion
+    confidence: float  # in [0, 1]: how far all this can be relied on
+    mouth: float  # in [0, 1]: how far the mouth is seen, and not a hand before it
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame and what was found of the face that is followed in it, if there was one."""
+
+    t: float
+    frame: VideoFrame
+    params: FaceParams | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +191,15 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The camera's part of a moment, as a scene needs it to draw what was found."""
+
+    view: str  # of VIEWS: what is asked for
+    picture: Bytes  # (h, w, 3) RGB
+    params: FaceParams  # in pixels of this picture
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that a scene may know of the moment t."""
 
@@ -169,6 +207,7 @@ class World:
     face: FaceMesh
     motion: Motion
     present: Present | None = None  # where the scene needs "verify"
+    seen: Seen | None = None  # where a scene needs "track" and shows more than an avatar
 
 
 @dataclass(frozen=True, slots=True)

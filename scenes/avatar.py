@@ -82,11 +82,15 @@ class Scene:
         self.iris.use(0)
         self._eyes.render()
         self._draw_mouth()
+        self.draw_wall()
+        self._draw_lashes()
+
+    def draw_wall(self) -> None:
+        """The background, where nothing is drawn yet."""
         if self._background:
             self.canvas.ctx.depth_func = "<="
             self._background.render(moderngl.TRIANGLES, vertices=3)
             self.canvas.ctx.depth_func = "<"
-        self._draw_lashes()
 
     def _draw_hair(self) -> None:
         if self.hair and self._hair:

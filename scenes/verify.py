@@ -3,7 +3,7 @@
 import moderngl
 
 from engine.head import Head
-from engine.render.canvas import Canvas, program
+from engine.render.canvas import Canvas, program, set_uniforms
 from engine.render.config import RenderConfig
 from engine.types import Appearance, World
 
@@ -20,7 +20,8 @@ class Scene:
         self, canvas: Canvas, head: Head, appearance: Appearance, config: RenderConfig
     ) -> None:
         self.canvas = canvas
-        built = program(canvas.ctx, SHADERS, "background.vert.glsl", "picture.frag.glsl", picture=0)
+        built = program(canvas.ctx, SHADERS, "picture.vert.glsl", "picture.frag.glsl", picture=0)
+        set_uniforms(built, part=(0.0, 0.0, 1.0, 1.0))
         self._texture = canvas.ctx.texture(canvas.size, 3, alignment=1)
         self._wall = canvas.ctx.vertex_array(built, [])
 

@@ -12,6 +12,7 @@ from ..types import Appearance, AudioChunk, Picture, World
 from .gltf import GlbFile
 from .mesh import MeshFile
 from .motion import MotionFile
+from .params import ParamsFile
 from .recorder import Recorder
 from .shaping import Shaping
 
@@ -23,6 +24,7 @@ class FilesConfig:
     record: Path | None = None  # .mp4, or .webm: picture and sound
     motion: Path | None = None  # .csv: ARKit-52 weights and head angles; .glb: a head that moves
     mesh: Path | None = None  # .npz: vertices and landmarks
+    params: Path | None = None  # .npz: what is tracked of the face before the camera
 
 
 Writer = Recorder | MotionFile | GlbFile | MeshFile
@@ -65,7 +67,7 @@ class Writers:
     ) -> None:
         """`look` is whose head a .glb shows; `shaping` is of the motion file's weights alone."""
         size = (shown.width, shown.height)
-        self.recorder = self.mesh = None
+        self.recorder = self.mesh = self.params = None
         self.motion: MotionFile | GlbFile | None = None
         self._shaping = shaping
         with ExitStack() as undo:
@@ -77,6 +79,9 @@ class Writers:
                 undo.callback(self.motion.abort)
             if config.mesh is not None:
                 self.mesh = MeshFile(config.mesh, shown.fps, head)
+                undo.callback(self.mesh.abort)
+            if config.params is not None:
+                self.params = ParamsFile(config.params)
             undo.pop_all()
 
     @property
@@ -110,14 +115,15 @@ class Writers:
         trace: TracebackType | None,
     ) -> None:
         with ExitStack() as closing:  # one that fails does not keep the others from finishing
-            for writer in self._each():
-                closing.callback(_finish, writer)
+            for writer in (*self._each(), self.params):
+                if writer is not None:
+                    closing.callback(_finish, writer)
 
     def _each(self) -> list[Writer]:
         return [w for w in (self.recorder, self.motion, self.mesh) if w is not None]
 
 
-def _finish(writer: Writer) -> None:
+def _finish(writer: Writer | ParamsFile) -> None:
     try:
         writer.finish()
     except DeliveryError:

@@ -272,6 +272,7 @@ class Server:
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
                 "camera": self._info().get("camera"),
+                "driven": self._info().get("driven"),
                 "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),

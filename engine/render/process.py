@@ -24,6 +24,7 @@ from engine.errors import DeviceError
 from engine.types import Appearance, FaceMesh, Floats, Motion, Picture, Present, World
 
 from .config import RenderConfig
+from .sight import SIGHT_BYTES, Sight
 
 START_SECONDS = 60.0  # a slow machine compiles shaders for the first time
 FRAME_SECONDS = 20.0
@@ -46,7 +47,7 @@ class Shape:
 
     @property
     def bytes(self) -> int:
-        return self.world_bytes + self.width * self.height * self.channels
+        return self.world_bytes + SIGHT_BYTES + self.width * self.height * self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Order:
 
 
 class Shared:
-    """The shared memory: a world, then a picture."""
+    """The shared memory: a world, what the camera sees, then a picture."""
 
     def __init__(self, file: int, shape: Shape) -> None:
         self._map = mmap.mmap(file, shape.bytes)
@@ -68,21 +69,24 @@ class Shared:
         self._vertices: Any = np.frombuffer(
             self._map, np.float32, shape.vertices * 3, 8 * _HEAD
         ).reshape(-1, 3)
-        self.pixels: Any = np.frombuffer(self._map, np.uint8, offset=shape.world_bytes).reshape(
-            shape.height, shape.width, shape.channels
-        )
+        self._sight = Sight(self._map, shape.world_bytes)
+        self.pixels: Any = np.frombuffer(
+            self._map, np.uint8, offset=shape.world_bytes + SIGHT_BYTES
+        ).reshape(shape.height, shape.width, shape.channels)
 
     def put(self, world: World) -> None:
         self._head[0] = world.t
         self._head[1:4] = world.motion.head
         self._head[4:56] = world.motion.weights
         self._vertices[:] = world.face.vertices
+        self._sight.put(world.seen)
 
     def get(self) -> World:
         t = float(self._head[0])
         angles: Floats = self._head[1:4].astype(np.float32)
         weights: Floats = self._head[4:56].astype(np.float32)
-        return World(t, FaceMesh(t, self._vertices.copy()), Motion(t, weights, angles))
+        face, motion = FaceMesh(t, self._vertices.copy()), Motion(t, weights, angles)
+        return World(t, face, motion, seen=self._sight.get(t))
 
 
 class Renderer:

@@ -1,6 +1,9 @@
 #version 330
-// A picture that fills the canvas, its top row first.
-uniform sampler2D picture;
+uniform sampler2D picture;  // the top row first
 in vec2 at;
 out vec4 colour;
-void main() { colour = vec4(texture(picture, vec2(at.x, 1.0 - at.y)).rgb, 1.0); }
+
+void main() {
+    bool inside = all(greaterThanEqual(at, vec2(0.0))) && all(lessThanEqual(at, vec2(1.0)));
+    colour = inside ? texture(picture, at) : vec4(0.0, 0.0, 0.0, 1.0);
+}

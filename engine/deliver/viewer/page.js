@@ -24,6 +24,8 @@ const link = new Link({
     applySound();
     offerSending();
     enroller.offer(!bare && Boolean(info.enrolls));
+    $("view").hidden = bare || !info.views;
+    if (info.views) showView(info.view);
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -153,6 +155,25 @@ function showSenses() {
   setText($("senses"), capital(words));
 }
 
+// What a scene with a camera shows
+
+let shown = null; // the view asked for last
+
+async function nextView() {
+  const views = info.views ?? [];
+  const view = views[(views.indexOf(shown ?? info.view) + 1) % views.length];
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch("/view", { method: "POST", headers, body: JSON.stringify({ view }) });
+  if (answer.ok) showView(view);
+}
+
+function showView(view) {
+  shown = view;
+  $("view").setAttribute("aria-label", `What is shown: ${view}`);
+  document.body.dataset.view = view;
+}
+$("view").onclick = nextView;
+
 // Statistics
 
 const number = (value, digits = 0, unit = "") =>
@@ -182,6 +203,7 @@ function fillPanel() {
     source: info.source ?? "–",
     camera: told.camera?.describe ?? "–",
     faces: told.camera ? `${told.camera.faces}, quality ${number(100 * told.camera.quality)} %` : "–",
+    driven: told.driven ?? "–",
     provider: info.provider ?? "–",
     renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
@@ -192,6 +214,7 @@ function fillPanel() {
     if (cell.title !== text) cell.title = text;
   }
   for (const row of document.querySelectorAll("[data-of=camera]")) row.hidden = !told.camera;
+  for (const row of document.querySelectorAll("[data-of=driven]")) row.hidden = !told.driven;
   fillLosses(f);
   drawSpark();
 }
@@ -279,7 +302,7 @@ document.addEventListener("fullscreenchange", () => {
 });
 
 const KEYS = {
-  m: () => $("mute").click(),
+  m: () => (info.views ? $("view") : $("mute")).click(),
   s: () => $("stats").click(),
   f: full,
   c: () => $("send").hidden || $("send").click(),

@@ -1,0 +1,148 @@
+"""The stage that follows one face: what it does in every frame, how it looks now and then."""
+
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..head import Head
+from ..types import Face, FaceParams, Faces, Floats, Tracked, VideoFrame
+from . import smooth
+from .mean import Mean
+from .mouth import Compare
+from .nets import Nets, Shape
+from .place import Place, angles, main_points, matrix, project
+
+AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust, none
+SURE = 0.45, 0.75  # the finder's score: no trust, full trust
+COVERED = 2.4, 1.4  # times the rest's misfit at the mouth: covered, free
+NOISE = 0.02  # misfit that says nothing
+JUMP = 0.5  # of the eyes' distance: a crop so far off is made anew from the finder's points
+FRONTAL = 0.6  # radians of yaw or pitch at which a frame says nothing of the person any more
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """How faces are tracked, where a scene asks for it."""
+
+    rate: float = 1.5  # looks a second at reflectance and light
+    smooth: bool = True
+    speech: bool = True  # lips from sound where the mouth is not seen; costs its look-ahead
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < inf:
+            raise ConfigError(f"track.rate is {self.rate}: give looks a second, such as 1.5")
+
+
+class Track:
+    """Faces -> Tracked, one for each frame; the face that has been followed longest counts."""
+
+    name, lookahead = "track", 0.0
+
+    def __init__(self, head: Head, nets: Nets, config: TrackConfig | None = None) -> None:
+        self._head, self._nets, self._config = head, nets, config or TrackConfig()
+        self._place, self._compare = Place(head, nets), Compare(head, nets)
+        self._number = 0
+        self._begin(0, 1.0)
+
+    def _begin(self, number: int, eyes: float) -> None:
+        """Forgets whoever was followed before, unless it is the same face."""
+        self._weights, self._view = smooth.of_weights(), smooth.of_viewpoint(4 * eyes)
+        self._last: FaceParams | None = None
+        if number == self._number:
+            return
+        self._number = number
+        self._identity, self._reflectance = Mean(), Mean()
+        self._light = np.zeros(9, np.float32)
+        self._looked, self._mouth = -inf, 1.0
+        self._person = self._head.neutral
+
+    def push(self, item: Faces) -> list[Tracked]:
+        if not item.faces:
+            self._last = None
+            return [Tracked(item.t, item.frame, None)]
+        face = item.faces[0]
+        main = face.points[[0, 1, 3]]
+        if face.track != self._number or self._last is None:
+            self._begin(face.track, float(np.hypot(*(main[1] - main[0]))))
+        return [Tracked(item.t, item.frame, self._params(item.t, item.frame, face))]
+
+    def finish(self) -> list[Tracked]:
+        return []
+
+    def _params(self, t: float, frame: VideoFrame, face: Face) -> FaceParams:
+        to_frame = self._crop(frame, face)
+        pixels = self._place.cut(frame.pixels, to_frame)
+        shape = self._nets.shape(pixels)
+        viewpoint = self._place.in_frame(shape.viewpoint, to_frame)
+        weights = shape.expression
+        if self._config.smooth:
+            viewpoint = self._view.push(t, viewpoint)
+            weights = np.clip(self._weights.push(t, weights), 0, 1)
+        turned = angles(matrix(viewpoint))
+        belief = float(np.clip(1 - np.abs(turned[:2]).max() / FRONTAL, 0, 1)) * face.quality
+        identity = self._identity.push(shape.identity, belief + 1e-3)
+        self._person = self._head.person(identity)
+        placed = project(self._head.pose(self._person, weights), viewpoint, self._nets.centre)
+        confidence = self._confidence(face, placed)
+        if t - self._looked >= 1 / self._config.rate:
+            self._look(t, pixels, shape, belief * confidence)
+        reflectance = self._reflectance.now
+        assert reflectance is not None
+        fit = self._compare.fit(frame.pixels, placed, reflectance, self._light)
+        self._mouth += 0.3 * (_seen(fit.mouth, fit.rest) - self._mouth)
+        self._last = FaceParams(
+            t, face.track, viewpoint, identity, weights, reflectance, self._light,
+            self._head.landmarks(placed, 68)[:, :2], self._head.landmarks(placed, 468)[:, :2],
+            turned, confidence, self._mouth,
+        )  # fmt: skip
+        return self._last
+
+    def _crop(self, frame: VideoFrame, face: Face) -> Floats:
+        """By the last frame's landmarks; where the finder disagrees, by two looks from its own."""
+        main = face.points[[0, 1, 3]]
+        if self._last is not None:
+            mine = main_points(self._last.landmarks68)
+            if _apart(mine, main) < JUMP:
+                return self._place.of_landmarks(self._last.landmarks68)
+        to_frame = self._place.of_finding(face.points)
+        shape = self._nets.shape(self._place.cut(frame.pixels, to_frame))
+        return self._place.of_landmarks(self._marks(shape, to_frame))
+
+    def _marks(self, shape: Shape, to_frame: Floats) -> Floats:
+        """(68, 2) of one look, in pixels of the frame."""
+        points = self._head.pose(self._head.person(shape.identity), shape.expression)
+        viewpoint = self._place.in_frame(shape.viewpoint, to_frame)
+        return self._head.landmarks(project(points, viewpoint, self._nets.centre), 68)[:, :2]
+
+    def _confidence(self, face: Face, placed: Floats) -> float:
+        mine = main_points(self._head.landmarks(placed, 68)[:, :2])
+        agree = _ramp(_apart(mine, face.points[[0, 1, 3]]), AGREE[1], AGREE[0])
+        return agree * _ramp(face.score, *SURE)
+
+    def _look(self, t: float, pixels: "np.ndarray", shape: Shape, belief: float) -> None:  # type: ignore[type-arg]
+        """Reflectance and light, given the person's mean shape."""
+        mean = self._identity.now
+        assert mean is not None
+        reflectance, light = self._nets.appearance(pixels, replace(shape, identity=mean))
+        self._reflectance.push(reflectance, belief + 1e-3)
+        self._light, self._looked = light, t
+
+
+def _apart(mine: Floats, theirs: Floats) -> float:
+    """Mean distance of three main points (3, 2), by the eyes' distance."""
+    eyes = float(np.hypot(*(theirs[1] - theirs[0])))
+    middles = np.abs(np.linalg.norm(mine - theirs, axis=1))
+    return float(middles.mean()) / max(eyes, 1e-6)
+
+
+def _seen(mouth: float, rest: float) -> float:
+    """How far the mouth is as well explained as the rest of the face."""
+    if not (np.isfinite(mouth) and np.isfinite(rest)):
+        return 1.0
+    return _ramp((mouth + NOISE) / (rest + NOISE), *COVERED)
+
+
+def _ramp(x: float, none: float, full: float) -> float:
+    return float(np.clip((x - none) / (full - none), 0, 1))

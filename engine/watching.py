@@ -1,0 +1,216 @@
+"""The camera's half of a session: faces found and followed; tracked, and brought together with what
+speech and idle life make of the same moment, or recognised, where the scene asks for it."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+from . import stage
+from .channel import Channel
+from .deliver.files import Writers
+from .deliver.params import ParamsFile
+from .errors import ConfigError
+from .faces import FacesConfig, Finder, Follow, Report
+from .head import Head
+from .stats import Stats
+from .track import Drive, Nets, Track, TrackConfig
+from .types import VIEWS, AudioChunk, FaceMesh, Floats, Tracked, VideoFrame, World
+from .verify.presence import Presence, PresenceConfig, open_presence
+
+CHANGES = 64  # of who is there, that may wait to be told
+
+
+class Flow(Protocol):
+    """What a session gives its parts to run on."""
+
+    pool: Executor
+    stats: Stats
+    live: bool
+
+    def channel(self, name: str, size: int) -> Channel[Any]: ...
+    def start(self, work: Coroutine[Any, Any, None]) -> None: ...
+    def run(
+        self, source: Channel[Any], *stages: stage.Stage[Any, Any], to: Sequence[Channel[Any]] = ()
+    ) -> None: ...
+
+
+class Listener(Protocol):
+    """Who hears that people come and go."""
+
+    async def tell_people(self, changes: Channel[Any]) -> None: ...
+
+
+class Asked(Protocol):
+    """What a session was asked for."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def verify(self) -> PresenceConfig: ...
+    @property
+    def is_live(self) -> bool: ...
+
+
+class Loaded(Protocol):
+    """What a session has loaded by then."""
+
+    head: Head
+    person: Floats
+    writers: Writers
+
+
+class Watching:
+    """Loads what looks at faces; `drive` is None where the scene wants no face tracked, `presence`
+    where it does not ask who is there."""
+
+    def __init__(
+        self, faces: FacesConfig, config: TrackConfig, stats: Stats, needs: Sequence[str]
+    ) -> None:
+        self.report = Report(stats)
+        self.drive: Drive | None = None
+        self.presence: Presence | None = None
+        self._faces, self._config = faces, config
+        self._tracks, self._verifies = "track" in needs, "verify" in needs
+        self._finding: list[stage.Stage[Any, Any]] = []
+        self._tracking: list[stage.Stage[Any, Any]] = []
+
+    def load(self, parts: "Loaded", asked: Asked) -> None:
+        """What the scene's needs ask for; ConfigError where a file has nothing to be made of."""
+        finder = Finder(asked.provider)
+        self._finding = [Follow(finder, self._faces), self.report]
+        if self._verifies:
+            self.presence = open_presence(asked.verify, finder, asked.provider, asked.is_live)
+        params = parts.writers.params
+        if not self._tracks:
+            if params is not None:
+                raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
+            return
+        self._tracking = [Track(parts.head, Nets(parts.head, asked.provider), self._config)]
+        if params is not None:
+            self._tracking.append(_Keep(params))
+        self.drive = Drive(parts.head, parts.person)
+
+    def close(self) -> None:
+        if self.presence is not None:
+            self.presence.close()
+
+    @property
+    def hears(self) -> bool:
+        """Whether lips come from sound too, which costs the look-ahead."""
+        return self.drive is None or self._config.speech
+
+    def choose(self, view: str) -> None:
+        assert self.drive is not None
+        self.drive.view = view
+
+    def about(self) -> dict[str, Any]:
+        """For the page."""
+        if self.drive is None:
+            return {}
+        return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
+
+    def known(self) -> dict[str, Any]:
+        """For the page, of who is there."""
+        return {"words": self.presence.words} if self.presence and self.presence.words else {}
+
+    def watch(
+        self, flow: Flow, frames: Channel[VideoFrame], outside: Listener
+    ) -> Channel[Tracked] | None:
+        """Looks at `frames`; what is tracked in them."""
+        ways: list[tuple[list[stage.Stage[Any, Any]], Channel[Any]]] = []
+        tracked: Channel[Tracked] | None = None
+        if self.drive is not None:
+            tracked = flow.channel("faces tracked", 2)
+            ways.append((self._tracking, tracked))
+        if self.presence is not None:
+            changes: Channel[Any] = Channel("people", CHANGES, live=False)
+            ways.append(([self.presence], changes))
+            flow.start(outside.tell_people(changes))
+        self._branch(flow, frames, ways)
+        return tracked
+
+    def _branch(
+        self,
+        flow: Flow,
+        frames: Channel[VideoFrame],
+        ways: Sequence[tuple[list[stage.Stage[Any, Any]], Channel[Any]]],
+    ) -> None:
+        """One way goes on in the finder's own task, for each further one costs a hop a picture."""
+        if len(ways) < 2:
+            stages, sinks = (ways[0][0], [ways[0][1]]) if ways else ([], [])
+            flow.run(frames, *self._finding, *stages, to=sinks)
+            return
+        seen = [flow.channel("faces", 1) for _ in ways]
+        flow.run(frames, *self._finding, to=seen)
+        for faces, (stages, sink) in zip(seen, ways, strict=True):
+            flow.run(faces, *stages, to=[sink])
+
+    async def meet(
+        self,
+        flow: Flow,
+        spoken: Channel[World],
+        tracked: Channel[Tracked],
+        sinks: Sequence[Channel[World]],
+    ) -> None:
+        """Each world with what was seen by then: of a file exactly that, live what has come."""
+        assert self.drive is not None
+        loop = asyncio.get_running_loop()
+        async for world in spoken:
+            await self._catch_up(tracked, world.t, flow.live)
+            made = await loop.run_in_executor(
+                flow.pool, stage.push, [self.drive], [world], flow.stats
+            )
+            await stage.send(made, sinks)
+        for sink in sinks:
+            await sink.close()
+        async for item in tracked:  # what nobody speaks to any more is tracked for the files
+            self.drive.see(item)
+
+    async def _catch_up(self, tracked: Channel[Tracked], t: float, live: bool) -> None:
+        assert self.drive is not None
+        while len(tracked) if live else self.drive.newest < t:
+            try:
+                self.drive.see(await anext(tracked))
+            except StopAsyncIteration:
+                return
+
+
+class _Keep:
+    """A stage that writes down what passes."""
+
+    name, lookahead = "write params", 0.0
+
+    def __init__(self, file: ParamsFile) -> None:
+        self._file = file
+
+    def push(self, item: Tracked) -> list[Tracked]:
+        return [self._file.push(item)]
+
+    def finish(self) -> list[Tracked]:
+        return []
+
+
+class Still:
+    """A stage AudioChunk -> FaceMesh: a face at rest at the pace of the sound, without delay.
+
+    In place of speech, where the camera alone moves the face.
+    """
+
+    name, lookahead = "pace", 0.0
+
+    def __init__(self, person: Floats, fps: int) -> None:
+        self._person, self._fps = person, fps
+        self._origin: float | None = None
+        self._frame = 0
+
+    def push(self, item: AudioChunk) -> list[FaceMesh]:
+        self._origin = item.t if self._origin is None else self._origin
+        made = []
+        while (t := self._origin + self._frame / self._fps) < item.end:
+            made.append(FaceMesh(t, self._person))
+            self._frame += 1
+        return made
+
+    def finish(self) -> list[FaceMesh]:
+        return []

@@ -1,0 +1,92 @@
+"""The mirror's four views of one face: as stored, and right where it matters.
+
+`REGENERATE_PICTURES=1 python -m pytest tests/pictures` stores new golden pictures; look at them.
+"""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.head import INDEX
+from engine.head.avatar import load_appearance
+from engine.render.__main__ import moment
+from engine.render.canvas import Canvas
+from engine.render.config import RenderConfig
+from engine.render.scene import load_scene
+from engine.types import VIEWS, FaceParams, Seen, World
+from tests.faces_seen import at, place, scene
+from tests.faces_seen import head as drawn_head
+from tests.pictures.test_avatar_pictures import GOLDEN, alike
+
+SIDE = 384
+
+
+def face(mouth_open=0.5, light=(3.3, 0.4, 0.5, 0.8)):
+    """A made-up face, in pixels of a 256-pixel picture: lips, cheeks and brow of their own."""
+    rows, columns = np.mgrid[0:64, 0:64] / 63
+    reflectance = np.empty((64, 64, 3), np.float32)
+    reflectance[:] = 0.42, 0.24, 0.17
+    reflectance[(rows > 0.64) & (rows < 0.78) & (abs(columns - 0.5) < 0.14)] = 0.35, 0.08, 0.08
+    weights = np.zeros(52, np.float32)
+    weights[INDEX["jawOpen"]] = mouth_open
+    identity = np.zeros(60, np.float32)
+    identity[:3] = 1.0, -0.8, 0.6
+    harmonics = np.zeros(9, np.float32)
+    harmonics[: len(light)] = light
+    view = np.array([-0.25, 0.1, 0.35, 0.0, 128, 134, 0], np.float32)
+    return FaceParams(
+        0.0, 1, view, identity, weights, reflectance, harmonics, np.zeros((68, 2), np.float32),
+        np.zeros((0, 2), np.float32), np.array([0.35, 0.1, 0], np.float32), 1.0, 1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mirror(ctx, head):
+    config = RenderConfig(f"{SIDE}x{SIDE}", scene="mirror")
+    canvas = Canvas(ctx, config)
+    look = load_appearance("nora", head)
+    made = load_scene("mirror")(canvas, head, look, config)
+    still = moment(head, head.person(look.identity), {"eyeBlink": 0.07}, 0.0)
+    picture = place(scene(256, 256), drawn_head("kenji"), at(128, 128, 1.0))
+
+    def drawn(view, params=None):
+        canvas.begin()
+        seen = Seen(view, picture, params or face()) if view else None
+        made.draw(World(still.t, still.face, still.motion, seen))
+        return canvas.read().copy()
+
+    return drawn
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_looks_as_it_did(mirror, view):
+    pixels = mirror(view)
+    if os.environ.get("REGENERATE_PICTURES"):
+        cv2.imwrite(str(GOLDEN / f"mirror-{view}.png"), pixels[..., ::-1])
+    assert alike(f"mirror-{view}", pixels)
+
+
+def test_without_a_face_there_is_the_avatar(mirror):
+    assert np.array_equal(mirror(None), mirror("avatar"))
+    assert not np.array_equal(mirror(None), mirror("face"))
+
+
+def test_the_light_falls_where_it_comes_from(mirror):
+    """Harmonic 3 is light from the right."""
+    right, left = (mirror("overlay", face(light=(3.0, 0, 0, x))).astype(int) for x in (1.0, -1.0))
+    cheeks = slice(200, 240), slice(130, 170), slice(230, 270)
+    lit = [p[cheeks[0], cheeks[2]].mean() - p[cheeks[0], cheeks[1]].mean() for p in (right, left)]
+    assert lit[0] > 15 and lit[1] < -15
+
+
+def test_layers_differ_as_they_should(mirror):
+    """Reflectance does not change with the light; illumination does."""
+    one, other = mirror("layers"), mirror("layers", face(light=(2.4, -0.8, 0.5, -0.8)))
+    off = np.abs(one.astype(int) - other).mean(2)
+    third, half = SIDE // 3, SIDE // 2
+    tile = {name: off[k // 3 * half : (k // 3 + 1) * half, k % 3 * third : (k % 3 + 1) * third]
+            for k, name in enumerate(("camera", "shape", "reflectance", "light", "all", "avatar"))}  # fmt: skip
+    assert max(tile[n].max() for n in ("camera", "shape", "reflectance", "avatar")) < 3
+    assert min(tile[n].max() for n in ("light", "all")) > 30
