@@ -8,7 +8,7 @@ from ..types import AudioChunk, Floats
 from .ears import Ears
 from .features import RATE
 from .level import Level
-from .model import Model, unit
+from .model import Model
 
 SECOND = 100  # frames
 SURE = 0.9  # probability from which on a class is named
@@ -26,7 +26,7 @@ class Voice:
 
     t: float  # the moment of the newest sound
     seconds: float  # of speech
-    embedding: Floats  # (d,) unit: the running mean. Personal: it never leaves the engine
+    embedding: Floats  # (d,) the running mean. Personal: it never leaves the engine
     probabilities: dict[str, Floats]  # covariate -> (k,)
     doubts: tuple[str, ...]  # why it should be trusted less, in words
 
@@ -104,7 +104,7 @@ class Listen:
         mean, n = every.mean(0), float(len(every))
         said = {c: self.model.probabilities(c, mean, "voice", n) for c in self.model.heads}
         doubts = [*self._sound.doubts(), *self._several(every)]
-        return Voice(self._t, n, unit(mean), said, tuple(doubts))
+        return Voice(self._t, n, mean, said, tuple(doubts))
 
     def _several(self, every: Floats) -> list[str]:
         """Whether some seconds speak clearly for one class and others for another."""

@@ -31,7 +31,8 @@ class DataConfig:
     faces: str = "runs/faces"  # of training.prepare sphereface2
     people: str = "runs/people.csv"  # what is known of both
     covariates: tuple[str, ...] = ("gender",)  # of identity, gender, nationality, age
-    batch: int = 64  # half voices, half faces
+    heard: int = 32  # voices in a batch (paper: 256 of both together)
+    seen: int = 32  # faces in a batch
     shortest: int = 100  # frames of a voice (paper: 300 to 800)
     longest: int = 200
     mixed: float = 0.1  # share of voices that are two people at once: neither is right

@@ -19,7 +19,8 @@ from engine.voices.features import HEARD, MELS
 from training.loop import tell
 from training.meshtalk.export import halve, in_halves
 
-from .data import Material, load
+from .data import IDENTITY, Material, load
+from .embed import head
 from .run import saved_config, trained
 
 TOLERANCE = 1e-3
@@ -39,7 +40,8 @@ def export(run: Path, to: Path, calibration: Path | None = None) -> Path:
         _write(net.voice, torch.randn(2, 100, MELS), "mel", to / "voice.onnx"),
         _write(net.face, torch.rand(2, 3, side, side) * 2 - 1, "pixels", to / "face.onnx"),
     )
-    np.savez(to / "heads.npz", **{c: net.heads[c].weight.detach().numpy() for c in net.heads})  # type: ignore[arg-type]
+    shown = [c for c in net.heads if c != IDENTITY]  # people stay unnamed
+    np.savez(to / "heads.npz", **{c: head(net, c) for c in shown})  # type: ignore[arg-type]
     measured = json.loads(calibration.read_text(encoding="utf-8")) if calibration else {}
     about = _about(material, measured, worst)
     about["config"] = json.loads(json.dumps(asdict(config), default=str))
@@ -80,7 +82,7 @@ def _about(material: Material, measured: dict[str, Any], worst: float) -> dict[s
         "trained_on": counts,
         "features": HEARD,
         "pixels": int(material.pixels.shape[1]),
-        "covariates": {c: list(v) for c, v in material.classes.items() if c != "identity"},
+        "covariates": {c: list(v) for c, v in material.classes.items() if c != IDENTITY},
         "onnx_difference": float(f"{worst:.2g}"),
         "calibration": measured.get("calibration", {}),
         "metrics": measured.get("metrics", {}),

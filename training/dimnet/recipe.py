@@ -24,7 +24,9 @@ from .run import Config, fit, save_config, saved_config
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     config = _config(args)
-    folder: Path = args.resume or args.to or Path("runs") / f"dimnet-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder: Path = (
+        args.resume or args.to or Path("runs") / f"dimnet-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    )
     save_config(folder, config)
     torch.set_num_threads(args.threads)
     until = time.monotonic() + 60 * args.minutes

@@ -15,7 +15,8 @@ from engine.errors import ConfigError
 from engine.types import Bytes, Floats
 from training.loop import OutOfTime, Run, Schedule, train
 
-from .data import IDENTITY, Balanced, DataConfig, Material, Rows
+from .data import Balanced, DataConfig, Material, Rows
+from .embed import dev_loss
 from .net import DIMNet, Sizes, to_input
 
 
@@ -38,7 +39,7 @@ def build(config: Config, material: Material) -> DIMNet:
 
 
 class Learner:
-    """The loss of a batch, half voices and half faces (section 4.1): the sum over covariates and
+    """The loss of a batch of voices and faces (section 4.1): the sum over covariates and
     modalities of the cross entropy of those that have a label."""
 
     def __init__(self, config: Config, material: Material, net: DIMNet) -> None:
@@ -49,11 +50,11 @@ class Learner:
         self.device = next(net.parameters()).device
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        half = self.config.data.batch // 2
-        heard, seen = self.voices.draw(half, rng), self.faces.draw(half, rng)
+        data = self.config.data
+        heard, seen = self.voices.draw(data.heard, rng), self.faces.draw(data.seen, rng)
         mel, others = self._mel(heard, rng)
         voice = self.net.voice(mel.to(self.device))
-        pixels = flipped(self.material.pixels[seen], rng)
+        pixels = varied(self.material.pixels[seen], rng)
         face = self.net.face(to_input(torch.from_numpy(pixels).to(self.device)))
         parts = {}
         for c in self.material.classes:
@@ -95,12 +96,17 @@ def masked(mel: Floats, rng: np.random.Generator, chance: float = 0.5) -> Floats
     return mel
 
 
-def flipped(pixels: Bytes, rng: np.random.Generator) -> Bytes:
-    """Half of the faces (b, s, s, 3) mirrored, and all of them a little brighter or darker."""
+def varied(pixels: Bytes, rng: np.random.Generator, reach: int = 2) -> Bytes:
+    """Faces (b, s, s, 3): half of them mirrored, shifted by up to `reach` pixels, and all a little
+    brighter or darker."""
     mirror = rng.random(len(pixels)) < 0.5
-    seen = np.where(mirror[:, None, None, None], pixels[:, :, ::-1], pixels).astype(np.float32)
+    seen = np.where(mirror[:, None, None, None], pixels[:, :, ::-1], pixels)
+    side = pixels.shape[1]
+    wide = np.pad(seen, ((0, 0), (reach, reach), (reach, reach), (0, 0)), "edge")
+    places = rng.integers(0, 2 * reach + 1, (len(pixels), 2))
+    moved = [w[y : y + side, x : x + side] for w, (y, x) in zip(wide, places, strict=True)]
     gain = rng.uniform(0.8, 1.2, (len(pixels), 1, 1, 1)).astype(np.float32)
-    return np.clip(seen * gain, 0, 255).astype(np.uint8)
+    return np.clip(np.stack(moved) * gain, 0, 255).astype(np.uint8)
 
 
 def fit(config: Config, run: Run, material: Material) -> bool:
@@ -129,68 +135,6 @@ def stopped(looks: list[tuple[int, float]], config: Config) -> bool:
     losses = [loss for _, loss in looks]
     recent, before = losses[-config.patience :], losses[: -config.patience]
     return bool(before) and min(recent) >= min(before)
-
-
-@torch.no_grad()
-def dev_loss(net: DIMNet, material: Material) -> float:
-    """Mean cross entropy over covariates and modalities of the development people. Identities of
-    people never trained on have no class: for them, how alike strangers' halves are."""
-    net.eval()
-    found = []
-    embedded = {"voice": (material.voice, voice_embeddings(net, material, _some(material, "voice"))),
-                "face": (material.face, face_embeddings(net, material, _some(material, "face")))}  # fmt: skip
-    for c in (c for c in material.classes if c != IDENTITY):
-        for name, (side, made) in embedded.items():
-            labels = side.labels[c][_some(material, name)]
-            if (labels >= 0).any():
-                logits = net.heads[c](torch.from_numpy(made[labels >= 0]))
-                found.append(float(F.cross_entropy(logits, torch.from_numpy(labels[labels >= 0]))))
-    if IDENTITY in material.classes:
-        found.append(_apart(embedded, material))
-    net.train()
-    return float(np.mean(found)) if found else 0.0
-
-
-def _apart(embedded: dict[str, tuple[object, Floats]], material: Material) -> float:
-    """Mean over development people with both of the cross entropy of finding one's own face."""
-    voices, faces = (
-        torch.nn.functional.normalize(torch.from_numpy(embedded[n][1])) for n in ("voice", "face")
-    )
-    heard = [material.voice.names[r] for r in _some(material, "voice")]
-    seen = [material.face.names[r] for r in _some(material, "face")]
-    pairs = [(k, seen.index(n)) for k, n in enumerate(heard) if n in seen]
-    if len(pairs) < 2:
-        return 0.0
-    a, b = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    logits = 10 * voices[a] @ faces[b].T
-    return float(F.cross_entropy(logits, torch.arange(len(pairs))))
-
-
-def _some(material: Material, side: str, most: int = 200) -> Rows:
-    rows = (material.voice if side == "voice" else material.face).rows("dev")
-    return rows[:: max(1, len(rows) // most)]
-
-
-@torch.no_grad()
-def voice_embeddings(net: DIMNet, material: Material, rows: Rows, most: int = 400) -> Floats:
-    """(n, d) of the first `most` frames of each recording, levelled as a whole."""
-    from engine.voices.level import levelled
-
-    made = []
-    for r in rows:
-        frames = levelled(material.voices.of(int(r))[:most])
-        made.append(net.voice(torch.from_numpy(frames)[None])[0].numpy())
-    return np.stack(made) if made else np.zeros((0, 1), np.float32)
-
-
-@torch.no_grad()
-def face_embeddings(net: DIMNet, material: Material, rows: Rows) -> Floats:
-    """(n, d)."""
-    made = [
-        net.face(to_input(torch.from_numpy(material.pixels[rows[k : k + 64]]))).numpy()
-        for k in range(0, len(rows), 64)
-    ]
-    return np.concatenate(made) if made else np.zeros((0, 1), np.float32)
 
 
 def _looks(folder: Path) -> list[tuple[int, float]]:

@@ -1,7 +1,7 @@
 """What is known of people, from whichever file a data set came with, as one table.
 
-LibriSpeech's SPEAKERS.TXT, VoxCeleb's and VGGFace2's meta files, JSON {"person": "male"}, and tables
-of one's own with the columns person, name, gender, nationality, age (only the first is needed).
+LibriSpeech's SPEAKERS.TXT, VoxCeleb's and VGGFace2's meta files, JSON {"person": "male"}, and
+tables of one's own: columns person, name, gender, nationality, age; only the first is needed.
 """
 
 import csv
@@ -25,7 +25,7 @@ People = dict[str, Known]
 
 
 def read(files: Iterable[Path]) -> People:
-    """All that the files know; later ones add to earlier. ConfigError where one is not understood."""
+    """All that the files know; later ones add to earlier. ConfigError where one says nothing."""
     found: People = {}
     for file in files:
         for person, known in _rows(file):

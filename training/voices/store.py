@@ -1,4 +1,4 @@
-"""Spoken mel frames of many recordings, in one file: frames.npy, and voices.json: whose they are."""
+"""Spoken mel frames of many recordings: frames.npy, and voices.json, whose they are."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
