@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import CaptureConfig, Resample, Senses, open_senses
+from .capture import Camera, CaptureConfig, Resample, Senses, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
@@ -335,16 +335,26 @@ def connect(
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
     if camera:
-        frames = flow.channel("pictures in", 1)
-        flow.start(feed(camera, frames, stop))
-        if (tracked := watching.watch(flow, frames, outside)) is not None:
-            spoken, everyone = flow.channel("worlds spoken", FRAMES), worlds
-            worlds = [spoken]
-            flow.start(watching.meet(flow, spoken, tracked, everyone))
+        worlds = see(flow, camera, watching, outside, stop, worlds)
     still = Still(parts.person, config.render.fps)
     hears = [to16, parts.speech] if watching.hears else [still]
     flow.run(heard, *hears, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
+
+
+def see(
+    flow: Flow, camera: Camera, watching: Watching, outside: Outside, stop: asyncio.Event,
+    worlds: list[Any],
+) -> list[Any]:  # fmt: skip
+    """The camera's way; where speech's worlds go, which is past the face that is tracked."""
+    frames = flow.channel("pictures in", 1)
+    flow.start(feed(camera, frames, stop))
+    tracked = watching.watch(flow, frames, outside)
+    if tracked is None:
+        return worlds
+    spoken = flow.channel("worlds spoken", FRAMES)
+    flow.start(watching.meet(flow, spoken, tracked, worlds))
+    return [spoken]
 
 
 def drawing(

@@ -49,7 +49,7 @@ def make_recogniser(folder, dim=128, seed=0, channels_first=True, about=None):
 
 
 GOLDEN = Path(__file__).parent / "pictures" / "golden"
-AVATARS = sorted(p.stem for p in GOLDEN.glob("*.png"))
+AVATARS = sorted(p.stem for p in GOLDEN.glob("*.png") if "-" not in p.stem)
 
 
 def portrait(name):

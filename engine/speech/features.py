@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.mel import mel_filters
 from engine.types import Floats
 
 RATE = 16_000  # hertz
@@ -21,17 +22,7 @@ RANGE_DB = 60.0  # what lies this far under the running loudness is silence
 SILENCE = np.full(MELS, np.float32(-RANGE_DB / 10 * math.log(10)), np.float32)
 
 
-def mel_filters(n_mels: int = MELS, n_fft: int = N_FFT, rate: int = RATE) -> Floats:
-    """Triangles (n_fft / 2 + 1, n_mels), equally spaced on the HTK mel scale, peak 1."""
-    hertz = np.linspace(0, rate / 2, n_fft // 2 + 1)
-    top = 2595 * math.log10(1 + rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, n_mels + 2) / 2595) - 1)
-    rise = (hertz[:, None] - edges[:-2]) / np.diff(edges)[:-1]
-    fall = (edges[2:] - hertz[:, None]) / np.diff(edges)[1:]
-    return np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
-
-
-_FILTERS = mel_filters()
+_FILTERS = mel_filters(MELS, N_FFT, RATE)
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 _UNIT = float((_HANN**2).sum()) * 32  # brings speech at the running loudness to about 0 dB a band
 

@@ -1,0 +1,193 @@
+"""configs/train/dimnet-tiny.toml: loss falls, resume is exact, the export loads in the engine."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from engine import config as settings
+from engine.errors import ConfigError
+from engine.voices import Model
+from engine.voices.level import levelled
+from training import loop
+from training.dimnet import data, embed, evaluate, measure, run
+from training.dimnet.export import export
+from training.fit import dispatch
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "configs/train/dimnet-tiny.toml"
+PEOPLE = 48  # the odd ones are women; all have a voice and a face
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Made-up people: a woman's voice is strong in other bands than a man's, her face is redder."""
+    torch.set_num_threads(1)
+    made = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(0)
+    names = [f"person {k}" for k in range(PEOPLE) for _ in range(4)]
+    frames, pixels = [], []
+    for name in names:
+        k = int(name.split()[1])
+        beat = np.sin(np.arange(220)[:, None] * (0.5 if k % 2 else 0.2) + np.arange(64) * 0.3)
+        frames.append((3 * beat + rng.normal(-5, 2, (220, 64))).astype(np.float16))
+        face = np.random.default_rng(k).integers(40, 160, (4, 4, 3)) + np.array(
+            [60 * (k % 2), 0, 0]
+        )
+        noise = rng.normal(0, 20, (112, 112, 3))
+        pixels.append(np.clip(cv2.resize(face.astype(np.float32), (112, 112)) + noise, 0, 255))
+    (made / "voices").mkdir()
+    (made / "faces").mkdir()
+    np.save(made / "voices/frames.npy", np.concatenate(frames))
+    start = np.cumsum([0, *(len(f) for f in frames)]).tolist()
+    files = [f"{n}/{k}" for k, n in enumerate(names)]
+    page = {
+        "start": start,
+        "people": names,
+        "files": files,
+        "how": ["clean"] * len(names),
+        "missed": [],
+    }
+    (made / "voices/voices.json").write_text(json.dumps(page))
+    np.save(made / "faces/faces.npy", np.stack(pixels).astype(np.uint8))
+    (made / "faces/faces.json").write_text(
+        json.dumps({"names": names, "files": files, "missed": []})
+    )
+    with (made / "people.csv").open("w") as out:
+        rows = [(f"person {k}", "female" if k % 2 else "male") for k in range(PEOPLE)]
+        csv.writer(out).writerows([("person", "gender"), *rows])
+    return made
+
+
+@pytest.fixture(scope="module")
+def tiny(folder):
+    config = settings.load(run.Config, TINY)
+    where = {
+        "voices": str(folder / "voices"),
+        "faces": str(folder / "faces"),
+        "people": str(folder / "people.csv"),
+    }
+    return replace(config, data=replace(config.data, **where))
+
+
+def fit(where, config, most=float("inf")):
+    run.save_config(where, config)
+    place = loop.Run(where, config.seed, torch.device("cpu"), float("inf"), most)
+    return run.fit(config, place, data.load(config.data, config.sizes.pixels))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, tiny):
+    where = tmp_path_factory.mktemp("run")
+    assert fit(where, tiny)
+    return where
+
+
+def test_learns_and_tells_people_it_has_never_met(whole, tiny):
+    looks = [loss for _, loss in json.loads((whole / "looks.json").read_text())]
+    assert len(looks) == 3 and min(looks) < 0.9 * looks[0]
+    material = data.load(tiny.data, tiny.sizes.pixels)
+    held = measure.held_out(run.trained(whole, material), material, "gender")
+    assert held.voice_told.right.mean() > 0.8 and held.face_told.right.mean() > 0.8
+    trained_on = {material.voice.names[r] for r in material.voice.rows("train")}
+    assert not trained_on & (set(held.voices.person) | set(held.faces.person))
+
+
+def test_resume_is_exact(whole, tiny, tmp_path):
+    done = [fit(tmp_path, tiny, 25) for _ in range(3)]
+    assert done == [False, False, True]
+    one, two = (torch.load(w / "net.pt", weights_only=True)["net"] for w in (whole, tmp_path))
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    assert run.saved_config(tmp_path) == tiny
+
+
+def test_stops_when_development_people_are_told_no_better():
+    config = run.Config(patience=2)
+    looks = [(k, v) for k, v in enumerate((1.0, 0.5, 0.6, 0.7))]
+    assert run.stopped(looks, config) and not run.stopped(looks[:3], config)
+
+
+def test_the_export_is_the_net(whole, tiny, tmp_path):
+    model = Model.load(export(whole, tmp_path / "model"))
+    assert set(model.heads) == {"gender"} and model.classes("gender") == ["female", "male"]
+    assert "person" not in (tmp_path / "model/about.json").read_text()
+    material = data.load(tiny.data, tiny.sizes.pixels)
+    net, rows = run.trained(whole, material), np.arange(3)
+    mel = np.stack([levelled(material.voices.of(int(r))) for r in rows])
+    assert model.voices(mel) == pytest.approx(embed.voice_embeddings(net, material, rows), abs=0.02)
+    from training.sphereface2 import faces
+
+    crops = faces.load(Path(tiny.data.faces)).pixels[:3]
+    assert model.faces(crops) == pytest.approx(embed.face_embeddings(net, material, rows), abs=0.05)
+
+
+def test_the_commands(whole, tmp_path, capsys):
+    argv = ["dimnet", "--run", str(whole), "--picture", str(tmp_path / "p.png"), "--threads", "1",
+            "--json", str(tmp_path / "f.json")]  # fmt: skip
+    assert dispatch("evaluate", "evaluate", argv) == 0
+    said = capsys.readouterr().out
+    assert "of one person" in said and "mAP person" in said and "1:2 G" in said
+    assert (tmp_path / "p.png").stat().st_size > 10_000
+    measured = json.loads((tmp_path / "f.json").read_text())
+    assert 0 < measured["calibration"]["gender"]["voice"]["most"] < 1
+    export(whole, tmp_path / "m", tmp_path / "f.json")
+    assert Model.load(tmp_path / "m").about["calibration"] == measured["calibration"]
+    wrong = [
+        ["--run", str(tmp_path)],
+        ["--trials", "x.csv"],
+        [],
+        ["--run", str(whole), "--covariate", "age"],
+    ]
+    for more in wrong:
+        assert dispatch("evaluate", "evaluate", ["dimnet", *more]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_scores_of_listed_trials(whole, tmp_path):
+    model = export(whole, tmp_path / "m")
+    with (tmp_path / "t.csv").open("w") as out:
+        csv.writer(out).writerows(
+            [("voice", "face"), ("sample.ogg", "gone.png"), ("gone", "gone.png")]
+        )
+    argv = ["dimnet", "--trials", str(tmp_path / "t.csv"), "--root", str(ROOT / "engine/capture"),
+            "--scores", str(tmp_path / "s.csv"), "--model", str(model)]  # fmt: skip
+    assert dispatch("evaluate", "evaluate", argv) == 0
+    rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))
+    assert [r["similarity"] for r in rows] == ["", ""]
+
+
+def test_what_cannot_be_learnt_is_told(tiny, tmp_path):
+    for change in ({"covariates": ("age",)}, {"people": str(tmp_path / "gone.csv")},
+                   {"voices": str(tmp_path)}):  # fmt: skip
+        with pytest.raises(ConfigError):
+            data.load(replace(tiny.data, **change), 32)
+
+
+def test_optimum_and_trials_agree_for_perfect_labels():
+    rng = np.random.default_rng(0)
+    person = np.array([f"p{k}" for k in range(400)])
+    group = np.arange(400) % 2
+    embedding = np.stack([1.0 - group, group], 1).astype(np.float32)
+    items = measure.Items(embedding, person, group)
+    found = measure.cross(items, items, "class", 0)
+    best = measure.trials.optimum(np.eye(2), np.eye(2), measure.AMONG)
+    for n in measure.AMONG:
+        assert found[f"1:{n} U"] == pytest.approx(best.matching[n], abs=0.025)
+        assert found[f"1:{n} G"] == pytest.approx(1 / n, abs=0.025)
+    assert found["EER U"] == pytest.approx(best.eer, abs=0.03) and best.eer == pytest.approx(1 / 3)
+    assert found["mAP class"] == pytest.approx(1, abs=1e-6)
+    by_person = measure.trials.by_person(items, items, 200, 2, True, rng)
+    assert (person[by_person.probe] == person[by_person.gallery[:, 0]]).all()
+    assert (group[by_person.gallery[:, 0]] == group[by_person.gallery[:, 1]]).all()
+    assert (person[by_person.gallery[:, 0]] != person[by_person.gallery[:, 1]]).all()
+
+
+def test_evaluate_answers_as_a_library(whole):
+    held, covariate, classes = evaluate._held([whole], None)
+    found = evaluate.report(held, covariate, classes)
+    assert found.truth == "person" and found.people["speakers"] == len(set(held[0].voices.person))

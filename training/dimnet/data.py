@@ -1,0 +1,154 @@
+"""Voices and faces with what is known of them; balanced batches; people held out by their names."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.types import Bytes, Floats
+from engine.voices.level import levelled
+from training.sphereface2 import faces as face_store
+from training.voices import people as who
+from training.voices import store as voice_store
+from training.voices.people import People
+from training.voices.store import Voices
+
+Rows = NDArray[np.int64]
+Part = Literal["train", "dev", "held"]
+IDENTITY = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """What is learnt from, and who is held out."""
+
+    voices: str = "runs/voices"  # of training.prepare voices
+    faces: str = "runs/faces"  # of training.prepare sphereface2
+    people: str = "runs/people.csv"  # what is known of both
+    covariates: tuple[str, ...] = ("gender",)  # of identity, gender, nationality, age
+    heard: int = 32  # voices in a batch (paper: 256 of both together)
+    seen: int = 32  # faces in a batch
+    shortest: int = 100  # frames of a voice (paper: 300 to 800)
+    longest: int = 200
+    mixed: float = 0.1  # share of voices that are two people at once: neither is right
+    folds: int = 5
+    fold: int = -1  # the part of the people that is held out for tests; -1 is nobody
+    dev: float = 0.1  # of the others, to know when to stop
+
+
+def place(name: str, salt: str = "") -> float:
+    """In [0, 1), by a name alone: whoever is held out stays so, whatever is added."""
+    return int(hashlib.sha256(f"{salt}{name}".encode()).hexdigest()[:8], 16) / 2**32
+
+
+def part_of(name: str, config: DataConfig) -> Part:
+    if int(place(name) * config.folds) == config.fold:
+        return "held"
+    return "dev" if place(name, "dev") < config.dev else "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One modality's items: whose they are and what is known of them."""
+
+    names: tuple[str, ...]  # (n,) the person of each
+    labels: dict[str, Rows]  # covariate -> (n,) class, -1 where not known
+    parts: NDArray[np.str_]  # (n,)
+
+    def rows(self, part: Part, covariate: str | None = None) -> Rows:
+        """Items of a part, and if asked only those with a known covariate."""
+        mine = self.parts == part
+        return np.flatnonzero(mine if covariate is None else mine & (self.labels[covariate] >= 0))
+
+
+class Balanced:
+    """Draws evenly among combinations of covariates, then among people, then among items."""
+
+    def __init__(self, side: Side, rows: Rows, covariates: Sequence[str]) -> None:
+        keys = [tuple(side.labels[c][r] for c in covariates if c != IDENTITY) for r in rows]
+        groups: dict[tuple[int, ...], dict[str, list[int]]] = {}
+        for key, row in zip(keys, rows.tolist(), strict=True):
+            groups.setdefault(key, {}).setdefault(side.names[row], []).append(row)
+        self.groups = [[np.array(r) for r in people.values()] for people in groups.values()]
+
+    def draw(self, count: int, rng: np.random.Generator) -> Rows:
+        which = (rng.permutation(count) + rng.integers(len(self.groups))) % len(self.groups)
+        people = [self.groups[g][rng.integers(len(self.groups[g]))] for g in which]
+        return np.array([p[rng.integers(len(p))] for p in people])
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a run learns from and is tested on."""
+
+    config: DataConfig
+    voices: Voices
+    pixels: Bytes  # (n, s, s, 3)
+    voice: Side
+    face: Side
+    classes: dict[str, tuple[str, ...]]  # covariate -> the names of its classes
+
+    def mel(self, rows: Rows, rng: np.random.Generator) -> Floats:
+        """Levelled crops (b, t, 64), all of one length drawn here."""
+        length = int(rng.integers(self.config.shortest, self.config.longest + 1))
+        return np.stack([levelled(crop(self.voices.of(r), length, rng)) for r in rows])
+
+
+def crop(frames: Floats, length: int, rng: np.random.Generator) -> Floats:
+    """(length, 64) out of a recording, which is repeated where it is shorter."""
+    begin = rng.integers(max(1, len(frames) - length + 1))
+    return frames[(begin + np.arange(length)) % len(frames)]
+
+
+def load(config: DataConfig, pixels: int) -> Material:
+    """ConfigError where nothing is known of the voices or of the faces."""
+    people = who.read([Path(config.people)])
+    voices = voice_store.load(Path(config.voices))
+    faces = face_store.load(Path(config.faces))
+    speakers = [who.called(people, p) for p in voices.people]
+    shown = [who.called(people, faces.people[k]) for k in faces.person]
+    wanted = _wanted(config, people, speakers, shown)
+    known = np.array([any(n in wanted[c] for c in wanted) for n in shown], bool)
+    classes = {c: tuple(sorted(set(wanted[c].values()))) for c in wanted}
+    voice = _side(speakers, wanted, classes, config)
+    face = _side([n for n, k in zip(shown, known, strict=True) if k], wanted, classes, config)
+    for name, side in (("voices", voice), ("faces", face)):
+        if not len(side.rows("train")):
+            raise ConfigError(f"{config.people} knows none of the {name}' {config.covariates}")
+    seen = faces.take(known).scaled(pixels).pixels
+    return Material(config, voices, seen, voice, face, classes)
+
+
+def _wanted(
+    config: DataConfig, people: People, speakers: Sequence[str], shown: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Covariate -> person -> value. Identities are those of whom there are voice and face."""
+    found = {c: who.covariate(people, c) for c in config.covariates if c != IDENTITY}
+    if IDENTITY in config.covariates:
+        both = set(speakers) & set(shown)
+        found[IDENTITY] = {n: n for n in both if part_of(n, config) == "train"}
+        if len(both) < 2:
+            raise ConfigError("nobody has both a voice and a face: identity cannot be learnt here")
+    met = set(speakers) | set(shown)
+    found = {c: {n: v for n, v in known.items() if n in met} for c, known in found.items()}
+    if empty := [c for c, known in found.items() if len(set(known.values())) < 2]:
+        raise ConfigError(f"{config.people} has fewer than two classes of '{empty[0]}' here")
+    return found
+
+
+def _side(
+    names: Sequence[str],
+    wanted: Mapping[str, Mapping[str, str]],
+    classes: Mapping[str, tuple[str, ...]],
+    config: DataConfig,
+) -> Side:
+    labels = {}
+    for c, known in wanted.items():
+        number = {value: k for k, value in enumerate(classes[c])}
+        labels[c] = np.array([number[known[n]] if n in known else -1 for n in names], np.int64)
+    return Side(tuple(names), labels, np.array([part_of(n, config) for n in names]))

@@ -1,0 +1,179 @@
+"""One training of DIMNet from its configuration: its loss, its loop, when it stops."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine import config as settings
+from engine.errors import ConfigError
+from engine.types import Bytes, Floats
+from training.loop import OutOfTime, Run, Schedule, train
+
+from .data import Balanced, DataConfig, Material, Rows
+from .embed import dev_loss
+from .net import DIMNet, Sizes, to_input
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a run depends on."""
+
+    seed: int = 0
+    smooth: float = 0.05  # of the labels
+    check: int = 50  # steps between looks at the held-out development people
+    patience: int = 4  # looks without a better one after which it stops
+    data: DataConfig = field(default_factory=DataConfig)
+    sizes: Sizes = field(default_factory=Sizes)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+def build(config: Config, material: Material) -> DIMNet:
+    torch.manual_seed(config.seed)
+    return DIMNet(config.sizes, {c: len(v) for c, v in material.classes.items()})
+
+
+class Learner:
+    """The loss of a batch of voices and faces (section 4.1): the sum over covariates and
+    modalities of the cross entropy of those that have a label."""
+
+    def __init__(self, config: Config, material: Material, net: DIMNet) -> None:
+        self.config, self.material, self.net = config, material, net
+        names = config.data.covariates
+        self.voices = Balanced(material.voice, material.voice.rows("train"), names)
+        self.faces = Balanced(material.face, material.face.rows("train"), names)
+        self.device = next(net.parameters()).device
+
+    def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        data = self.config.data
+        heard, seen = self.voices.draw(data.heard, rng), self.faces.draw(data.seen, rng)
+        mel, others = self._mel(heard, rng)
+        voice = self.net.voice(mel.to(self.device))
+        pixels = varied(self.material.pixels[seen], rng)
+        face = self.net.face(to_input(torch.from_numpy(pixels).to(self.device)))
+        parts = {}
+        for c in self.material.classes:
+            said, known = self.material.voice.labels[c], self.material.face.labels[c]
+            head = self.net.heads[c]
+            parts[f"voice {c}"] = (self._entropy(head(voice), said[heard])
+                                   + self._entropy(head(voice), said[others])) / 2  # fmt: skip
+            parts[f"face {c}"] = self._entropy(head(face), known[seen])
+        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+
+    def _mel(self, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Rows]:
+        """Voices, some of them with a second one just as loud; and who else is in each."""
+        mixed = rng.random(len(rows)) < self.config.data.mixed
+        others = np.where(mixed, rng.permutation(rows), rows)
+        seed = int(rng.integers(2**31))
+        mel = self.material.mel(rows, np.random.default_rng(seed))
+        if mixed.any():
+            both = self.material.mel(others, np.random.default_rng(seed))
+            mel[mixed] = np.logaddexp(3 * mel[mixed], 3 * both[mixed]) / 3  # powers add
+            mel[mixed] -= mel[mixed].mean(1, keepdims=True)
+        return torch.from_numpy(masked(mel, rng)), others
+
+    def _entropy(self, logits: Tensor, labels: Rows) -> Tensor:
+        """Over those whose label is known; 0 where there is none."""
+        wanted = torch.from_numpy(labels).to(self.device)
+        known = wanted >= 0
+        if not known.any():
+            return logits.sum() * 0
+        return F.cross_entropy(logits[known], wanted[known], label_smoothing=self.config.smooth)
+
+
+def masked(mel: Floats, rng: np.random.Generator, chance: float = 0.5) -> Floats:
+    """(b, t, 64) with some bands silent in about half of them (SpecAugment)."""
+    for one in mel:
+        if rng.random() < chance:
+            width = int(rng.integers(4, 12))
+            low = int(rng.integers(0, mel.shape[2] - width))
+            one[:, low : low + width] = 0
+    return mel
+
+
+def varied(pixels: Bytes, rng: np.random.Generator, reach: int = 2) -> Bytes:
+    """Faces (b, s, s, 3): half of them mirrored, shifted by up to `reach` pixels, and all a little
+    brighter or darker."""
+    mirror = rng.random(len(pixels)) < 0.5
+    seen = np.where(mirror[:, None, None, None], pixels[:, :, ::-1], pixels)
+    side = pixels.shape[1]
+    wide = np.pad(seen, ((0, 0), (reach, reach), (reach, reach), (0, 0)), "edge")
+    places = rng.integers(0, 2 * reach + 1, (len(pixels), 2))
+    moved = [w[y : y + side, x : x + side] for w, (y, x) in zip(wide, places, strict=True)]
+    gain = rng.uniform(0.8, 1.2, (len(pixels), 1, 1, 1)).astype(np.float32)
+    return np.clip(np.stack(moved) * gain, 0, 255).astype(np.uint8)
+
+
+def fit(config: Config, run: Run, material: Material) -> bool:
+    """Trains until the steps are done or the development people are told no better; whether it is
+    finished. net.pt is the newest state, best.pt the one to keep."""
+    net = build(config, material).to(run.device)
+    learner, most = Learner(config, material, net), run.most
+    while not stopped(looks := _looks(run.folder), config):
+        begun = _step(run.folder)
+        if begun >= config.schedule.steps or most <= 0 or time.monotonic() > run.until:
+            break
+        ahead = min(config.check - begun % config.check, most)
+        try:
+            train(replace(run, most=ahead), "net", net, learner, config.schedule)
+        except OutOfTime:
+            pass
+        done = _step(run.folder)
+        most -= done - begun
+        if done % config.check == 0 or done >= config.schedule.steps:
+            _look(run.folder, looks, done, dev_loss(net, material), net)
+    return stopped(_looks(run.folder), config) or _step(run.folder) >= config.schedule.steps
+
+
+def stopped(looks: list[tuple[int, float]], config: Config) -> bool:
+    """Whether the last `patience` looks were no better than the best before them."""
+    losses = [loss for _, loss in looks]
+    recent, before = losses[-config.patience :], losses[: -config.patience]
+    return bool(before) and min(recent) >= min(before)
+
+
+def _looks(folder: Path) -> list[tuple[int, float]]:
+    file = folder / "looks.json"
+    return [(s, v) for s, v in json.loads(file.read_text())] if file.exists() else []
+
+
+def _look(
+    folder: Path, looks: list[tuple[int, float]], step: int, loss: float, net: DIMNet
+) -> None:
+    if all(loss < v for _, v in looks):
+        torch.save(net.state_dict(), folder / "best.pt")
+    (folder / "looks.json").write_text(json.dumps([*looks, (step, loss)]), encoding="utf-8")
+
+
+def _step(folder: Path) -> int:
+    file = folder / "net.pt"
+    return int(torch.load(file, weights_only=True)["step"]) if file.exists() else 0
+
+
+def save_config(folder: Path, config: Config) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(config), default=str, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
+
+
+def saved_config(folder: Path) -> Config:
+    """The configuration that a run was started with."""
+    file = folder / "config.json"
+    if not file.exists():
+        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
+    return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+
+
+def trained(folder: Path, material: Material) -> DIMNet:
+    """The best net of a run, on the CPU."""
+    file = folder / "best.pt"
+    if not file.exists():
+        raise ConfigError(f"{folder} holds no trained net yet: {file.name} is missing")
+    net = build(saved_config(folder), material)
+    net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+    return net.eval()

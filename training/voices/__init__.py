@@ -1,0 +1,1 @@
+"""Recordings of many people, heard once as engine.voices hears them."""
