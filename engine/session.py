@@ -300,19 +300,8 @@ def connect(
     stop: asyncio.Event,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
-    native = flow.channel("sound in", WAITING)
-    heard = flow.channel("sound for speech", WAITING)
-    passed_on = flow.channel("sound for listeners", WAITING)
+    heard, passed_on = hear(flow, senses, outside, config.seconds, stop)
     source, camera = senses.sound, senses.camera
-    flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
-    everywhere = [heard, passed_on]
-    if outside.events.heard:
-        everywhere.append(listened := flow.channel("sound for events", WAITING))
-        changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
-        flow.run(listened, Activity(source.rate), to=[changes])
-        flow.start(outside.tell_speech(changes))
-    flow.start(share(native, everywhere, config.seconds, stop, outside.heard))
-
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
     if outside.motion:
         worlds.append(moved := flow.channel("motion out", FRAMES))
@@ -340,6 +329,25 @@ def connect(
     hears = [to16, parts.speech] if watching.hears else [still]
     flow.run(heard, *hears, parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
+
+
+def hear(
+    flow: Flow, senses: Senses, outside: Outside, seconds: float, stop: asyncio.Event
+) -> tuple[Channel[Any], Channel[Any]]:
+    """The sound's way, as far as to speech and to listeners."""
+    native = flow.channel("sound in", WAITING)
+    heard = flow.channel("sound for speech", WAITING)
+    passed_on = flow.channel("sound for listeners", WAITING)
+    source, camera = senses.sound, senses.camera
+    flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
+    everywhere = [heard, passed_on]
+    if outside.events.heard:
+        everywhere.append(listened := flow.channel("sound for events", WAITING))
+        changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
+        flow.run(listened, Activity(source.rate), to=[changes])
+        flow.start(outside.tell_speech(changes))
+    flow.start(share(native, everywhere, seconds, stop, outside.heard))
+    return heard, passed_on
 
 
 def see(
