@@ -83,7 +83,6 @@ class Scene:
         ctx.viewport = (0, 0, width, height)
         self.labels.draw(self._labelled, None)
 
-
     def _small(self, world: World, x: int, y: int, wide: int, high: int) -> None:
         """The avatar in a part of the canvas, as wide for its height as on the whole of it."""
         aspect = self.canvas.aspect
