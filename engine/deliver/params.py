@@ -41,7 +41,7 @@ class ParamsFile:
         if not self._t:
             self.abort()
             return
-        arrays = {"t": np.array(self._t) - self._t[0],
+        arrays: dict[str, Any] = {"t": np.array(self._t) - self._t[0],
                   "found": np.array([row is not None for row in self._rows])}  # fmt: skip
         first = next((row for row in self._rows if row is not None), None)
         if first is not None and self._last is not None:

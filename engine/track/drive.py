@@ -10,7 +10,7 @@ from ..timeline import Timeline
 from ..types import VIEWS, FaceMesh, FaceParams, Floats, Motion, Seen, Tracked, World
 
 CLOSE = 0.2  # seconds in which the camera takes over, and gives back
-OLD = 0.4  # seconds: what the camera saw before says nothing any more
+OLD = 1.0  # seconds without any frame: what the camera saw before says nothing any more
 FULL = 0.5  # confidence from which on the camera has its full say
 LARGEST = 512  # pixels of the longer side of what a scene is shown of the camera
 SPAN = 3.0  # seconds of what was tracked that are kept: more than any look-ahead

@@ -26,5 +26,7 @@ class Mean:
         return np.asarray(self._mean, np.float32)
 
     @property
-    def now(self) -> Floats | None:
+    def now(self) -> Floats:
+        """The mean; there is one from the first push on."""
+        assert self._mean is not None
         return self._mean

@@ -19,13 +19,14 @@ class Place:
     def __init__(self, head: Head, nets: Nets) -> None:
         points = head.landmarks(head.neutral, 68)[:, :2] - np.array([0, nets.middle_y], np.float32)
         middle = np.float32((nets.size - 1) / 2)
-        self._front = points * [1, -1] * np.float32(nets.size / nets.side_mm) + middle
+        scale = nets.size / nets.side_mm
+        self._front = np.asarray(points * [scale, -scale] + middle, np.float32)
         self._main = main_points(self._front)
         self._size, self._nets = nets.size, nets
 
     def of_landmarks(self, points68: Floats) -> Floats:
         """(2, 3): from pixels of the crop to those in which the 68 points are."""
-        return similarity(self._front.astype(np.float32), points68)
+        return similarity(self._front, points68)
 
     def of_finding(self, points: Floats) -> Floats:
         """The same by the finder's six points, which are coarser."""
@@ -37,7 +38,8 @@ class Place:
         if shrink > 1:
             small = (pixels.shape[1] // shrink, pixels.shape[0] // shrink)
             pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
-            to_frame = (to_frame + [[0, 0, 0.5]]) / shrink - [[0, 0, 0.5]]
+            half = np.array([[0, 0, 0.5]], np.float32)
+            to_frame = (to_frame + half) / np.float32(shrink) - half
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(cv2.warpAffine(
             pixels, to_frame, (self._size,) * 2, flags=flags, borderMode=cv2.BORDER_REPLICATE

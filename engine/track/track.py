@@ -18,6 +18,7 @@ AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust,
 SURE = 0.45, 0.75  # the finder's score: no trust, full trust
 COVERED = 2.4, 1.4  # times the rest's misfit at the mouth: covered, free
 NOISE = 0.02  # misfit that says nothing
+COMPARED = 3  # frames: so often it is looked whether the mouth is covered
 JUMP = 0.5  # of the eyes' distance: a crop so far off is made anew from the finder's points
 FRONTAL = 0.6  # radians of yaw or pitch at which a frame says nothing of the person any more
 
@@ -56,7 +57,8 @@ class Track:
         self._identity, self._reflectance = Mean(), Mean()
         self._light = np.zeros(9, np.float32)
         self._looked, self._mouth = -inf, 1.0
-        self._person = self._head.neutral
+        self._person, self._mean = self._head.neutral, np.zeros(self._nets.modes, np.float32)
+        self._frames = 0
 
     def push(self, item: Faces) -> list[Tracked]:
         if not item.faces:
@@ -82,22 +84,28 @@ class Track:
             weights = np.clip(self._weights.push(t, weights), 0, 1)
         turned = angles(matrix(viewpoint))
         belief = float(np.clip(1 - np.abs(turned[:2]).max() / FRONTAL, 0, 1)) * face.quality
-        identity = self._identity.push(shape.identity, belief + 1e-3)
-        self._person = self._head.person(identity)
+        self._identity.push(shape.identity, belief + 1e-3)
+        due = t - self._looked >= 1 / self._config.rate
+        if due:
+            self._mean = self._identity.now
+            self._person = self._head.person(self._mean)
         placed = project(self._head.pose(self._person, weights), viewpoint, self._nets.centre)
         confidence = self._confidence(face, placed)
-        if t - self._looked >= 1 / self._config.rate:
+        if due:
             self._look(t, pixels, shape, belief * confidence)
-        reflectance = self._reflectance.now
-        assert reflectance is not None
-        fit = self._compare.fit(frame.pixels, placed, reflectance, self._light)
-        self._mouth += 0.3 * (_seen(fit.mouth, fit.rest) - self._mouth)
+        self._frames += 1
+        if due or self._frames % COMPARED == 0:
+            self._watch_mouth(frame, placed)
         self._last = FaceParams(
-            t, face.track, viewpoint, identity, weights, reflectance, self._light,
+            t, face.track, viewpoint, self._mean, weights, self._reflectance.now, self._light,
             self._head.landmarks(placed, 68)[:, :2], self._head.landmarks(placed, 468)[:, :2],
             turned, confidence, self._mouth,
         )  # fmt: skip
         return self._last
+
+    def _watch_mouth(self, frame: VideoFrame, placed: Floats) -> None:
+        fit = self._compare.fit(frame.pixels, placed, self._reflectance.now, self._light)
+        self._mouth += 0.5 * (_seen(fit.mouth, fit.rest) - self._mouth)
 
     def _crop(self, frame: VideoFrame, face: Face) -> Floats:
         """By the last frame's landmarks; where the finder disagrees, by two looks from its own."""
@@ -123,9 +131,7 @@ class Track:
 
     def _look(self, t: float, pixels: "np.ndarray", shape: Shape, belief: float) -> None:  # type: ignore[type-arg]
         """Reflectance and light, given the person's mean shape."""
-        mean = self._identity.now
-        assert mean is not None
-        reflectance, light = self._nets.appearance(pixels, replace(shape, identity=mean))
+        reflectance, light = self._nets.appearance(pixels, replace(shape, identity=self._mean))
         self._reflectance.push(reflectance, belief + 1e-3)
         self._light, self._looked = light, t
 

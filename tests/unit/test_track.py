@@ -88,7 +88,7 @@ def test_a_crops_viewpoint_is_the_frames_through_the_way_between_them(head, nets
 
 def test_landmarks_at_the_standard_place_need_no_crop(head, nets):
     place = Place(head, nets)
-    way = place.of_landmarks(place._front.astype(np.float32))
+    way = place.of_landmarks(place._front)
     np.testing.assert_allclose(way, [[1, 0, 0], [0, 1, 0]], atol=1e-4)
 
 
