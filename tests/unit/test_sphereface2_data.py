@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import ConfigError, DeviceError
-from training.sphereface2 import data, faces, measures, protocols, readers, teacher
+from training.sphereface2 import data, faces, measures, net, protocols, readers, teacher, whiten
 from training.sphereface2.faces import Faces
 
 EXACT = pytest.approx
@@ -237,3 +238,34 @@ def test_only_pairs_within_a_group():
     pairs = protocols.everyone(whole, impostors=200)
     inside = protocols.within(whole, pairs, {"p000": "x", "p001": "x", "p002": "y"}, "x")
     assert set(whole.person[inside.left]) | set(whole.person[inside.right]) == {0, 1}
+
+
+def test_whitening_makes_even_what_varies_within_people():
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(80), 5)
+    own = rng.standard_normal((80, 6))
+    noise = rng.standard_normal((400, 6)) * [3, 1, 1, 1, 1, 0.3]
+    raw = (own[person] + noise + 7).astype(np.float32)
+    mean, matrix = whiten.normaliser(raw, person)
+    even = (raw - mean) @ matrix.T
+    away = even - np.stack([even[person == p].mean(0) for p in person])
+    spread = away.std(0)
+    assert spread.max() / spread.min() < 2.5 < noise.std(0).max() / noise.std(0).min()
+    assert abs(even.mean()) < 1e-4
+
+
+def test_a_whitened_net_gives_the_whitened_embeddings():
+    torch.manual_seed(0)
+    made = net.build(net.Sizes(depth=4, width=0.125, size=32, dim=16)).eval()
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 112, 112, 3), np.uint8)
+    names = tuple(f"person {k}" for k in range(30))
+    whole = faces.Faces(pixels, np.repeat(np.arange(30), 3), names, ("",) * 90)
+    x = net.to_input(torch.from_numpy(pixels[:4]), 32)
+    with torch.no_grad():
+        before = net.embed_raw(made, x).numpy()
+        seen = whole.part("train")
+        raw = net.embed_raw(made, net.to_input(torch.from_numpy(seen.pixels), 32)).numpy()
+        mean, matrix = whiten.normaliser(raw, seen.person)
+        whiten.whiten(made, whole, 32)
+        after = net.embed_raw(made, x).numpy()
+    assert np.allclose(after, (before - mean) @ matrix.T, atol=1e-3 * np.abs(after).max())

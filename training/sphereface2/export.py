@@ -17,22 +17,29 @@ from engine.model import write_about
 from training.loop import tell
 from training.meshtalk.export import halve, in_halves
 
-from .faces import SIDE
+from .faces import SIDE, load
 from .net import Deployed, parameters
 from .run import Config, trained
+from .whiten import whiten
 
 TOLERANCE = 1e-4
 
 
-def export(run: Path, to: Path, flip: bool = False) -> Path:
-    """Writes model.onnx and about.json; weights in half precision, computing in single."""
+def export(run: Path, to: Path, flip: bool = False, faces: Path | None = None) -> Path:
+    """Writes model.onnx and about.json; weights in half precision, computing in single.
+
+    With `faces` what varies within the people learnt from is made even (see whiten).
+    """
     config, net, _ = trained(run)
+    if faces is not None:
+        whiten(net, load(faces), config.sizes.size)
     model = Deployed(net, config.sizes.size, flip).eval()
     halve(model)
     to.mkdir(parents=True, exist_ok=True)
     write_onnx(model, to / "model.onnx")
     difference = compare(model, to / "model.onnx")
-    write_about(to, ["model.onnx"], **about(config, parameters(net), flip, difference))
+    page = about(config, parameters(net), flip, difference)
+    write_about(to, ["model.onnx"], **page, whitened=faces is not None)
     return to
 
 
@@ -112,11 +119,13 @@ def main(argv: list[str]) -> None:
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
     parser.add_argument("--flip", action="store_true", help="add the mirrored picture's embedding")
+    parser.add_argument("--whiten", type=Path, metavar="FACES", help="of training.prepare: make "
+                        "even what varies within the people learnt from")  # fmt: skip
     parser.add_argument("--data", action="append", default=[], metavar="WORDS",
                         help="what it was trained on, and under which licence")  # fmt: skip
     parser.add_argument("--report", type=Path, help="of training.evaluate sphereface2 --json")
     parser.add_argument("--name", default="sphereface2", help="of the model in that report")
     args = parser.parse_args(argv)
-    made = export(args.run, args.to or args.run / "model", args.flip)
+    made = export(args.run, args.to or args.run / "model", args.flip, args.whiten)
     describe(made, args.data, args.report, args.name)
     tell(str(made))

@@ -41,6 +41,12 @@ def build(sizes: Sizes) -> nn.Module:
     return SFNet(sizes)
 
 
+def embed_raw(net: nn.Module, pixels: Tensor) -> Tensor:
+    """(b, dim) of the picture and of its mirrored one, on average; not of unit length."""
+    features: Tensor = net(pixels) + net(pixels.flip(-1))
+    return features / 2
+
+
 def embed(net: nn.Module, pixels: Tensor, flip: bool = False) -> Tensor:
     """Unit embeddings (b, dim); `flip` adds the mirrored picture's."""
     features = net(pixels)
