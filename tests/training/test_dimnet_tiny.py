@@ -90,7 +90,7 @@ def whole(tmp_path_factory, tiny):
 
 def test_learns_and_tells_people_it_has_never_met(whole, tiny):
     looks = [loss for _, loss in json.loads((whole / "looks.json").read_text())]
-    assert len(looks) == 3 and min(looks) < 0.9 * looks[0]
+    assert len(looks) == 2 and min(looks) < 0.9 * looks[0]
     material = data.load(tiny.data, tiny.sizes.pixels)
     held = measure.held_out(run.trained(whole, material), material, "gender")
     assert held.voice_told.right.mean() > 0.8 and held.face_told.right.mean() > 0.8
@@ -99,7 +99,7 @@ def test_learns_and_tells_people_it_has_never_met(whole, tiny):
 
 
 def test_resume_is_exact(whole, tiny, tmp_path):
-    done = [fit(tmp_path, tiny, 25) for _ in range(3)]
+    done = [fit(tmp_path, tiny, 15) for _ in range(3)]
     assert done == [False, False, True]
     one, two = (torch.load(w / "net.pt", weights_only=True)["net"] for w in (whole, tmp_path))
     assert all(torch.equal(one[k], two[k]) for k in one)
@@ -112,10 +112,21 @@ def test_stops_when_development_people_are_told_no_better():
     assert run.stopped(looks, config) and not run.stopped(looks[:3], config)
 
 
-def test_the_export_is_the_net(whole, tiny, tmp_path):
-    model = Model.load(export(whole, tmp_path / "model"))
+@pytest.fixture(scope="module")
+def exported(whole, tmp_path_factory):
+    made = tmp_path_factory.mktemp("model")
+    measured = made / "measured.json"
+    argv = ["dimnet", "--run", str(whole), "--picture", str(made / "p.png"), "--threads", "1",
+            "--json", str(measured)]  # fmt: skip
+    assert dispatch("evaluate", "evaluate", argv) == 0
+    assert (made / "p.png").stat().st_size > 10_000
+    return export(whole, made / "model", measured)
+
+
+def test_the_export_is_the_net(whole, tiny, exported):
+    model = Model.load(exported)
     assert set(model.heads) == {"gender"} and model.classes("gender") == ["female", "male"]
-    assert "person" not in (tmp_path / "model/about.json").read_text()
+    assert "person 1" not in (exported / "about.json").read_text()
     material = data.load(tiny.data, tiny.sizes.pixels)
     net, rows = run.trained(whole, material), np.arange(3)
     mel = np.stack([levelled(material.voices.of(int(r))) for r in rows])
@@ -126,36 +137,28 @@ def test_the_export_is_the_net(whole, tiny, tmp_path):
     assert model.faces(crops) == pytest.approx(embed.face_embeddings(net, material, rows), abs=0.05)
 
 
-def test_the_commands(whole, tmp_path, capsys):
-    argv = ["dimnet", "--run", str(whole), "--picture", str(tmp_path / "p.png"), "--threads", "1",
-            "--json", str(tmp_path / "f.json")]  # fmt: skip
-    assert dispatch("evaluate", "evaluate", argv) == 0
-    said = capsys.readouterr().out
-    assert "of one person" in said and "mAP person" in said and "1:2 G" in said
-    assert (tmp_path / "p.png").stat().st_size > 10_000
-    measured = json.loads((tmp_path / "f.json").read_text())
-    assert 0 < measured["calibration"]["gender"]["voice"]["most"] < 1
-    export(whole, tmp_path / "m", tmp_path / "f.json")
-    assert Model.load(tmp_path / "m").about["calibration"] == measured["calibration"]
-    wrong = [
-        ["--run", str(tmp_path)],
-        ["--trials", "x.csv"],
-        [],
-        ["--run", str(whole), "--covariate", "age"],
-    ]
-    for more in wrong:
+def test_figures_travel_with_the_model(exported):
+    about = Model.load(exported).about
+    measured = json.loads((exported.parent / "measured.json").read_text())
+    assert about["calibration"] == measured["calibration"]
+    assert 0 < about["calibration"]["gender"]["voice"]["most"] < 1
+    ways = about["metrics"]["ways"]["voice to face"]
+    assert {"mAP person", "1:2 G", "EER U"} <= set(ways)
+
+
+def test_wrong_commands_are_one_line(whole, tmp_path, capsys):
+    age = ["--run", str(whole), "--covariate", "age"]
+    for more in (["--run", str(tmp_path)], ["--trials", "x.csv"], [], age):
         assert dispatch("evaluate", "evaluate", ["dimnet", *more]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_scores_of_listed_trials(whole, tmp_path):
-    model = export(whole, tmp_path / "m")
+def test_scores_of_listed_trials(exported, tmp_path):
     with (tmp_path / "t.csv").open("w") as out:
-        csv.writer(out).writerows(
-            [("voice", "face"), ("sample.ogg", "gone.png"), ("gone", "gone.png")]
-        )
+        rows = [("voice", "face"), ("sample.ogg", "gone.png"), ("gone", "gone.png")]
+        csv.writer(out).writerows(rows)
     argv = ["dimnet", "--trials", str(tmp_path / "t.csv"), "--root", str(ROOT / "engine/capture"),
-            "--scores", str(tmp_path / "s.csv"), "--model", str(model)]  # fmt: skip
+            "--scores", str(tmp_path / "s.csv"), "--model", str(exported)]  # fmt: skip
     assert dispatch("evaluate", "evaluate", argv) == 0
     rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))
     assert [r["similarity"] for r in rows] == ["", ""]
@@ -189,5 +192,5 @@ def test_optimum_and_trials_agree_for_perfect_labels():
 
 def test_evaluate_answers_as_a_library(whole):
     held, covariate, classes = evaluate._held([whole], None)
-    found = evaluate.report(held, covariate, classes)
+    found = evaluate.report(held, covariate, len(classes))
     assert found.truth == "person" and found.people["speakers"] == len(set(held[0].voices.person))

@@ -112,7 +112,7 @@ def table(r: Report) -> str:
     return "\n".join(rows)
 
 
-def picture(r: Report, held: list[Held], to: Path) -> None:
+def picture(r: Report, held: list[Held], classes: tuple[str, ...], to: Path) -> None:
     """1:N matching beside the optimum, and how both sides' evidence is spread, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # here: 0.3 s
     from matplotlib.figure import Figure
@@ -132,8 +132,8 @@ def picture(r: Report, held: list[Held], to: Path) -> None:
         told = told.only(told.how == "clean")
         margin = told.logits[:, 1:].max(1) - told.logits[:, 0]
         for c in np.unique(told.true):
-            axes.hist(margin[told.true == c], 40, alpha=0.6, density=True, label=f"class {c}")
-        axes.set(xlabel="logit of class 1 over class 0", title=f"held-out {side}s")
+            axes.hist(margin[told.true == c], 40, alpha=0.6, density=True, label=classes[c])
+        axes.set(xlabel=f"logit, over {classes[0]}", title=f"held-out {side}s")
         axes.legend()
     try:
         figure.savefig(to, dpi=110)
@@ -153,9 +153,9 @@ def main(argv: list[str]) -> None:
     if not args.run:
         raise ConfigError("give --run DIR, a training's folder that held people out")
     held, covariate, classes = _held(args.run, args.covariate)
-    found = report(held, covariate, classes)
+    found = report(held, covariate, len(classes))
     tell(table(found))
-    picture(found, held, args.picture)
+    picture(found, held, classes, args.picture)
     tell(f"picture in {args.picture}")
     if args.json:
         args.json.write_text(json.dumps(_plain(found), indent=1) + "\n", encoding="utf-8")
@@ -167,7 +167,7 @@ def _plain(r: Report) -> dict[str, Any]:
     return {"calibration": {r.covariate: whole.pop("calibration")}, "metrics": whole}
 
 
-def _held(runs: list[Path], covariate: str | None) -> tuple[list[Held], str, int]:
+def _held(runs: list[Path], covariate: str | None) -> tuple[list[Held], str, tuple[str, ...]]:
     held = []
     for folder in runs:
         config = saved_config(folder)
@@ -181,7 +181,7 @@ def _held(runs: list[Path], covariate: str | None) -> tuple[list[Held], str, int
         ):
             raise ConfigError(f"{folder} held nobody out: train with data.fold, or with --folds")
         held.append(measure.held_out(trained(folder, material), material, wanted))
-    return held, wanted, len(material.classes[wanted])
+    return held, wanted, material.classes[wanted]
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -12,6 +12,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.errors import ModelError
 from engine.model import write_about
@@ -32,6 +33,8 @@ def export(run: Path, to: Path, calibration: Path | None = None) -> Path:
     config = saved_config(run)
     material = load(config.data, config.sizes.pixels)
     net = trained(run, material)
+    for tower in (net.voice, net.face):
+        fuse(tower)
     with torch.no_grad():
         halve(net)
     to.mkdir(parents=True, exist_ok=True)
@@ -47,6 +50,18 @@ def export(run: Path, to: Path, calibration: Path | None = None) -> Path:
     about["config"] = json.loads(json.dumps(asdict(config), default=str))
     write_about(to, ["voice.onnx", "face.onnx", "heads.npz"], **about)
     return to
+
+
+def fuse(module: nn.Module) -> None:
+    """Takes each batch norm into the convolution before it, so that what is rounded to half
+    precision is what is stored."""
+    for child in module.children():
+        fuse(child)
+    if isinstance(module, nn.Sequential):
+        for k in range(len(module) - 1):
+            if isinstance(module[k + 1], nn.BatchNorm1d | nn.BatchNorm2d):
+                module[k] = fuse_conv_bn_eval(module[k], module[k + 1])
+                module[k + 1] = nn.Identity()
 
 
 def _write(net: nn.Module, example: Tensor, name: str, file: Path) -> float:
