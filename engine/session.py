@@ -34,7 +34,7 @@ from .speech.activity import Activity
 from .stats import Stats
 from .track import TrackConfig
 from .types import VIEWS, AudioChunk, FaceMesh, Picture, World
-from .watching import Still, Watching
+from .watching import Watching
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -304,7 +304,6 @@ def connect(
         flow.run(listened, Activity(source.rate), to=[changes])
         flow.start(outside.tell_speech(changes))
     flow.start(share(native, everywhere, config.seconds, stop, outside.heard))
-
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
     if outside.motion:
         worlds.append(moved := flow.channel("motion out", FRAMES))
@@ -327,15 +326,8 @@ def connect(
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop)), to=pictures)
     if camera:
-        frames = flow.channel("pictures in", 1)
-        flow.start(feed(camera, frames, stop))
-        if (tracked := watching.watch(flow, frames)) is not None:
-            spoken, everyone = flow.channel("worlds spoken", FRAMES), worlds
-            worlds = [spoken]
-            flow.start(watching.meet(flow, spoken, tracked, everyone))
-    still = Still(parts.person, config.render.fps)
-    hears = [to16, parts.speech] if watching.hears else [still]
-    flow.run(heard, *hears, parts.life, to=worlds)
+        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds)
+    flow.run(heard, *watching.says(to16, parts, config.render.fps), parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 

@@ -2,17 +2,19 @@
 and brought together with what speech and idle life make of the same moment."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from . import stage
+from .capture import Resample
 from .channel import Channel
 from .deliver.files import Writers
 from .deliver.params import ParamsFile
 from .errors import ConfigError
 from .faces import FacesConfig, Finder, Follow, Report
 from .head import Head
+from .speech import MeshTalk
 from .stats import Stats
 from .track import Drive, Nets, Track, TrackConfig
 from .types import VIEWS, AudioChunk, FaceMesh, Floats, Tracked, VideoFrame, World
@@ -32,12 +34,16 @@ class Flow(Protocol):
     ) -> None: ...
 
 
+Feed = Callable[[Channel[VideoFrame]], Coroutine[Any, Any, None]]
+
+
 class Loaded(Protocol):
     """What a session has loaded by then."""
 
     head: Head
     person: Floats
     writers: Writers
+    speech: MeshTalk
 
 
 class Watching:
@@ -70,6 +76,10 @@ class Watching:
         """Whether lips come from sound too, which costs the look-ahead."""
         return self.drive is None or self._config.speech
 
+    def says(self, to16: Resample, parts: "Loaded", fps: int) -> list[stage.Stage[Any, Any]]:
+        """From sound to meshes of the face."""
+        return [to16, parts.speech] if self.hears else [Still(parts.person, fps)]
+
     def choose(self, view: str) -> None:
         assert self.drive is not None
         self.drive.view = view
@@ -80,14 +90,17 @@ class Watching:
             return {}
         return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
 
-    def watch(self, flow: Flow, frames: Channel[VideoFrame]) -> Channel[Tracked] | None:
-        """Looks at `frames`; what is tracked in them."""
+    def watch(self, flow: Flow, feed: Feed, worlds: list[Channel[World]]) -> list[Channel[World]]:
+        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
+        frames = flow.channel("pictures in", 1)
+        flow.start(feed(frames))
         if self.drive is None:
             flow.run(frames, *self._stages)
-            return None
-        tracked = flow.channel("faces tracked", 2)
+            return worlds
+        tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
         flow.run(frames, *self._stages, to=[tracked])
-        return tracked
+        flow.start(self.meet(flow, spoken, tracked, worlds))
+        return [spoken]
 
     async def meet(
         self,
