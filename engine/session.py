@@ -35,9 +35,14 @@ from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
 from .track import TrackConfig
+<<<<<<< HEAD
 from .types import VIEWS, FaceMesh, Picture, World
 from .verify.presence import Presence, PresenceConfig
 from .watching import Still, Watching
+=======
+from .types import VIEWS, AudioChunk, FaceMesh, Picture, World
+from .watching import Watching
+>>>>>>> faces
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -302,6 +307,17 @@ def connect(
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
     heard, passed_on = hear(flow, senses, outside, config.seconds, stop)
     source, camera = senses.sound, senses.camera
+<<<<<<< HEAD
+=======
+    flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
+    everywhere = [heard, passed_on]
+    if outside.events.heard:
+        everywhere.append(listened := flow.channel("sound for events", WAITING))
+        changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
+        flow.run(listened, Activity(source.rate), to=[changes])
+        flow.start(outside.tell_speech(changes))
+    flow.start(share(native, everywhere, config.seconds, stop, outside.heard))
+>>>>>>> faces
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
     if outside.motion:
         worlds.append(moved := flow.channel("motion out", FRAMES))
@@ -324,10 +340,15 @@ def connect(
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
     if camera:
+<<<<<<< HEAD
         worlds = see(flow, camera, watching, outside, stop, worlds)
     still = Still(parts.person, config.render.fps)
     hears = [to16, parts.speech] if watching.hears else [still]
     flow.run(heard, *hears, parts.life, to=worlds)
+=======
+        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds)
+    flow.run(heard, *watching.says(to16, parts, config.render.fps), parts.life, to=worlds)
+>>>>>>> faces
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 

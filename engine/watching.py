@@ -2,17 +2,19 @@
 speech and idle life make of the same moment, or recognised, where the scene asks for it."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from . import stage
+from .capture import Resample
 from .channel import Channel
 from .deliver.files import Writers
 from .deliver.params import ParamsFile
 from .errors import ConfigError
 from .faces import FacesConfig, Finder, Follow, Report
 from .head import Head
+from .speech import MeshTalk
 from .stats import Stats
 from .track import Drive, Nets, Track, TrackConfig
 from .types import VIEWS, AudioChunk, FaceMesh, Floats, Tracked, VideoFrame, World
@@ -35,6 +37,7 @@ class Flow(Protocol):
     ) -> None: ...
 
 
+<<<<<<< HEAD
 class Listener(Protocol):
     """Who hears that people come and go."""
 
@@ -50,6 +53,9 @@ class Asked(Protocol):
     def verify(self) -> PresenceConfig: ...
     @property
     def is_live(self) -> bool: ...
+=======
+Feed = Callable[[Channel[VideoFrame]], Coroutine[Any, Any, None]]
+>>>>>>> faces
 
 
 class Loaded(Protocol):
@@ -58,6 +64,7 @@ class Loaded(Protocol):
     head: Head
     person: Floats
     writers: Writers
+    speech: MeshTalk
 
 
 class Watching:
@@ -100,6 +107,10 @@ class Watching:
         """Whether lips come from sound too, which costs the look-ahead."""
         return self.drive is None or self._config.speech
 
+    def says(self, to16: Resample, parts: "Loaded", fps: int) -> list[stage.Stage[Any, Any]]:
+        """From sound to meshes of the face."""
+        return [to16, parts.speech] if self.hears else [Still(parts.person, fps)]
+
     def choose(self, view: str) -> None:
         assert self.drive is not None
         self.drive.view = view
@@ -110,6 +121,7 @@ class Watching:
             return {}
         return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
 
+<<<<<<< HEAD
     def known(self) -> dict[str, Any]:
         """For the page, of who is there."""
         return {"words": self.presence.words} if self.presence and self.presence.words else {}
@@ -129,6 +141,19 @@ class Watching:
             flow.start(outside.tell_people(changes))
         self._branch(flow, frames, ways)
         return tracked
+=======
+    def watch(self, flow: Flow, feed: Feed, worlds: list[Channel[World]]) -> list[Channel[World]]:
+        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
+        frames = flow.channel("pictures in", 1)
+        flow.start(feed(frames))
+        if self.drive is None:
+            flow.run(frames, *self._stages)
+            return worlds
+        tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
+        flow.run(frames, *self._stages, to=[tracked])
+        flow.start(self.meet(flow, spoken, tracked, worlds))
+        return [spoken]
+>>>>>>> faces
 
     def _branch(
         self,

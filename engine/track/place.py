@@ -61,6 +61,18 @@ class Place:
         return out
 
 
+def compose(outer: Floats, inner: Floats) -> Floats:
+    """(2, 3): first `inner`, then `outer`."""
+    out = outer[:, :2] @ inner
+    out[:, 2] += outer[:, 2]
+    return np.asarray(out, np.float32)
+
+
+def inverse(way: Floats) -> Floats:
+    """(2, 3): the way back."""
+    return np.asarray(cv2.invertAffineTransform(way), np.float32)
+
+
 def project(points: Floats, viewpoint: Floats, centre: Floats) -> Floats:
     """Points (n, 3) of head space, mm -> (n, 3): pixels right, down, and towards the viewer."""
     turned = (points - centre) @ matrix(viewpoint).T * np.exp(viewpoint[0])

@@ -5,7 +5,7 @@ import numpy as np
 from ..head import ARKIT
 from ..types import Floats
 
-LEAST, SLOPE = 1.2, 2.5  # hertz at rest, and more for each unit a second
+LEAST, SLOPE = 1.0, 2.5  # hertz at rest, and more for each unit a second
 QUICK_LEAST, QUICK_SLOPE = 4.0, 8.0  # of lids and eyes: a blink lasts five frames
 SPEED_CUTOFF = 5.0  # hertz: a speed must be believed at once, or its onset is smoothed away
 _LEAST_STEP = 1e-3  # seconds
@@ -47,6 +47,6 @@ def of_weights() -> Each:
 
 def of_viewpoint(face: float) -> Each:
     """For viewpoints of a face that is `face` pixels wide: log scale, radians, pixels."""
-    least = np.full(7, 1.5)
+    least = np.full(7, 0.7)
     slope = np.array([40, 25, 25, 25, *(np.full(3, 60 / max(face, 1.0)))])
     return Each(least, slope)

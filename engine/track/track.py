@@ -12,14 +12,14 @@ from . import smooth
 from .mean import Mean
 from .mouth import Compare
 from .nets import Nets, Shape
-from .place import Place, angles, main_points, matrix, project
+from .place import Place, angles, compose, inverse, main_points, matrix, project
 
 AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust, none
 SURE = 0.45, 0.75  # the finder's score: no trust, full trust
 COVERED = 2.4, 1.4  # times the rest's misfit at the mouth: covered, free
 NOISE = 0.02  # misfit that says nothing
 COMPARED = 3  # frames: so often it is looked whether the mouth is covered
-JUMP = 0.5  # of the eyes' distance: a crop so far off is made anew from the finder's points
+SETTLED = 6  # looks by which a crop is put right
 FRONTAL = 0.6  # radians of yaw or pitch at which a frame says nothing of the person any more
 
 
@@ -50,6 +50,7 @@ class Track:
     def _begin(self, number: int, eyes: float) -> None:
         """Forgets whoever was followed before, unless it is the same face."""
         self._weights, self._view = smooth.of_weights(), smooth.of_viewpoint(4 * eyes)
+        self._looks, self._right = 0, np.zeros((2, 3), np.float32)
         self._last: FaceParams | None = None
         if number == self._number:
             return
@@ -79,6 +80,8 @@ class Track:
         shape = self._nets.shape(pixels)
         viewpoint = self._place.in_frame(shape.viewpoint, to_frame)
         weights = shape.expression
+        if self._looks < SETTLED:
+            self._put_right(self._place.of_finding(face.points), self._marks(shape, to_frame))
         if self._config.smooth:
             viewpoint = self._view.push(t, viewpoint)
             weights = np.clip(self._weights.push(t, weights), 0, 1)
@@ -108,15 +111,21 @@ class Track:
         self._mouth += 0.5 * (_seen(fit.mouth, fit.rest) - self._mouth)
 
     def _crop(self, frame: VideoFrame, face: Face) -> Floats:
-        """By the last frame's landmarks; where the finder disagrees, by two looks from its own."""
-        main = face.points[[0, 1, 3]]
-        if self._last is not None:
-            mine = main_points(self._last.landmarks68)
-            if _apart(mine, main) < JUMP:
-                return self._place.of_landmarks(self._last.landmarks68)
-        to_frame = self._place.of_finding(face.points)
-        shape = self._nets.shape(self._place.cut(frame.pixels, to_frame))
-        return self._place.of_landmarks(self._marks(shape, to_frame))
+        """By the finder's points, put right by what the first looks found.
+
+        Not by the last frame's landmarks: a crop that follows what was found in it drifts.
+        """
+        finding = self._place.of_finding(face.points)
+        if self._looks == 0:
+            shape = self._nets.shape(self._place.cut(frame.pixels, finding))
+            self._put_right(finding, self._marks(shape, finding))
+        return compose(finding, self._right)
+
+    def _put_right(self, finding: Floats, marks: Floats) -> None:
+        """Takes in where the crop should have been, as seen from the finder's."""
+        wanted = compose(inverse(finding), self._place.of_landmarks(marks))
+        self._looks += 1
+        self._right = self._right + (wanted - self._right) / np.float32(min(self._looks, 2))
 
     def _marks(self, shape: Shape, to_frame: Floats) -> Floats:
         """(68, 2) of one look, in pixels of the frame."""

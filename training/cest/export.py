@@ -84,7 +84,7 @@ def _metrics(config: Config, figures: Path | None) -> dict[str, Any]:
     if row_name(config) not in rows:
         raise ConfigError(f"{figures} has no row '{row_name(config)}'; it has {', '.join(rows)}")
     found: dict[str, Any] = rows[row_name(config)]
-    return {name: float(f"{value:.4g}") for name, value in found.items()}
+    return {n: float(f"{v:.4g}") for n, v in found.items() if np.isfinite(v)}
 
 
 def _examples(net: Cest, name: str, seed: int = 0) -> dict[str, Tensor]:
@@ -170,9 +170,10 @@ def about(
 
 
 def _plain(value: Any) -> Any:
+    """For JSON; of a path its name, for where it lay says nothing to others."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    return str(value) if isinstance(value, Path) else value
+    return value.name if isinstance(value, Path) else value
 
 
 def main(argv: list[str]) -> None:
