@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import Camera, CaptureConfig, Resample, Senses, open_senses
+from .capture import CaptureConfig, Resample, Senses, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
@@ -35,14 +35,9 @@ from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
 from .track import TrackConfig
-<<<<<<< HEAD
 from .types import VIEWS, FaceMesh, Picture, World
 from .verify.presence import Presence, PresenceConfig
-from .watching import Still, Watching
-=======
-from .types import VIEWS, AudioChunk, FaceMesh, Picture, World
 from .watching import Watching
->>>>>>> faces
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -307,17 +302,6 @@ def connect(
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
     heard, passed_on = hear(flow, senses, outside, config.seconds, stop)
     source, camera = senses.sound, senses.camera
-<<<<<<< HEAD
-=======
-    flow.start(feed(source, native, stop, last=camera is None or not camera.ends))
-    everywhere = [heard, passed_on]
-    if outside.events.heard:
-        everywhere.append(listened := flow.channel("sound for events", WAITING))
-        changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
-        flow.run(listened, Activity(source.rate), to=[changes])
-        flow.start(outside.tell_speech(changes))
-    flow.start(share(native, everywhere, config.seconds, stop, outside.heard))
->>>>>>> faces
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
     if outside.motion:
         worlds.append(moved := flow.channel("motion out", FRAMES))
@@ -340,15 +324,8 @@ def connect(
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
     if camera:
-<<<<<<< HEAD
-        worlds = see(flow, camera, watching, outside, stop, worlds)
-    still = Still(parts.person, config.render.fps)
-    hears = [to16, parts.speech] if watching.hears else [still]
-    flow.run(heard, *hears, parts.life, to=worlds)
-=======
-        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds)
+        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds, outside)
     flow.run(heard, *watching.says(to16, parts, config.render.fps), parts.life, to=worlds)
->>>>>>> faces
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 
@@ -369,21 +346,6 @@ def hear(
         flow.start(outside.tell_speech(changes))
     flow.start(share(native, everywhere, seconds, stop, outside.heard))
     return heard, passed_on
-
-
-def see(
-    flow: Flow, camera: Camera, watching: Watching, outside: Outside, stop: asyncio.Event,
-    worlds: list[Any],
-) -> list[Any]:  # fmt: skip
-    """The camera's way; where speech's worlds go, which is past the face that is tracked."""
-    frames = flow.channel("pictures in", 1)
-    flow.start(feed(camera, frames, stop))
-    tracked = watching.watch(flow, frames, outside)
-    if tracked is None:
-        return worlds
-    spoken = flow.channel("worlds spoken", FRAMES)
-    flow.start(watching.meet(flow, spoken, tracked, worlds))
-    return [spoken]
 
 
 def drawing(

@@ -37,7 +37,6 @@ class Flow(Protocol):
     ) -> None: ...
 
 
-<<<<<<< HEAD
 class Listener(Protocol):
     """Who hears that people come and go."""
 
@@ -53,9 +52,10 @@ class Asked(Protocol):
     def verify(self) -> PresenceConfig: ...
     @property
     def is_live(self) -> bool: ...
-=======
+
+
 Feed = Callable[[Channel[VideoFrame]], Coroutine[Any, Any, None]]
->>>>>>> faces
+Way = tuple[list[stage.Stage[Any, Any]], Channel[Any]]
 
 
 class Loaded(Protocol):
@@ -121,46 +121,29 @@ class Watching:
             return {}
         return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
 
-<<<<<<< HEAD
     def known(self) -> dict[str, Any]:
         """For the page, of who is there."""
         return {"words": self.presence.words} if self.presence and self.presence.words else {}
 
     def watch(
-        self, flow: Flow, frames: Channel[VideoFrame], outside: Listener
-    ) -> Channel[Tracked] | None:
-        """Looks at `frames`; what is tracked in them."""
-        ways: list[tuple[list[stage.Stage[Any, Any]], Channel[Any]]] = []
-        tracked: Channel[Tracked] | None = None
-        if self.drive is not None:
-            tracked = flow.channel("faces tracked", 2)
-            ways.append((self._tracking, tracked))
+        self, flow: Flow, feed: Feed, worlds: list[Channel[World]], outside: Listener
+    ) -> list[Channel[World]]:
+        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
+        frames, ways = flow.channel("pictures in", 1), list[Way]()
+        flow.start(feed(frames))
         if self.presence is not None:
             changes: Channel[Any] = Channel("people", CHANGES, live=False)
             ways.append(([self.presence], changes))
             flow.start(outside.tell_people(changes))
+        if self.drive is not None:
+            tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
+            ways.append((self._tracking, tracked))
+            flow.start(self.meet(flow, spoken, tracked, worlds))
+            worlds = [spoken]
         self._branch(flow, frames, ways)
-        return tracked
-=======
-    def watch(self, flow: Flow, feed: Feed, worlds: list[Channel[World]]) -> list[Channel[World]]:
-        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
-        frames = flow.channel("pictures in", 1)
-        flow.start(feed(frames))
-        if self.drive is None:
-            flow.run(frames, *self._stages)
-            return worlds
-        tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
-        flow.run(frames, *self._stages, to=[tracked])
-        flow.start(self.meet(flow, spoken, tracked, worlds))
-        return [spoken]
->>>>>>> faces
+        return worlds
 
-    def _branch(
-        self,
-        flow: Flow,
-        frames: Channel[VideoFrame],
-        ways: Sequence[tuple[list[stage.Stage[Any, Any]], Channel[Any]]],
-    ) -> None:
+    def _branch(self, flow: Flow, frames: Channel[VideoFrame], ways: Sequence[Way]) -> None:
         """One way goes on in the finder's own task, for each further one costs a hop a picture."""
         if len(ways) < 2:
             stages, sinks = (ways[0][0], [ways[0][1]]) if ways else ([], [])
