@@ -206,8 +206,8 @@ class World:
     t: float
     face: FaceMesh
     motion: Motion
-    present: Present | None = None  # where the scene needs "verify"
     seen: Seen | None = None  # where a scene needs "track" and shows more than an avatar
+    present: Present | None = None  # where the scene needs "verify"
 
 
 @dataclass(frozen=True, slots=True)
