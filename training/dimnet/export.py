@@ -59,8 +59,11 @@ def fuse(module: nn.Module) -> None:
         fuse(child)
     if isinstance(module, nn.Sequential):
         for k in range(len(module) - 1):
-            if isinstance(module[k + 1], nn.BatchNorm1d | nn.BatchNorm2d):
-                module[k] = fuse_conv_bn_eval(module[k], module[k + 1])
+            conv, norm = module[k], module[k + 1]
+            if isinstance(conv, nn.Conv1d | nn.Conv2d) and isinstance(
+                norm, nn.BatchNorm1d | nn.BatchNorm2d
+            ):
+                module[k] = fuse_conv_bn_eval(conv, norm)
                 module[k + 1] = nn.Identity()
 
 

@@ -138,7 +138,7 @@ def cross(probes: Items, gallery: Items, truth: str, seed: int) -> Figures:
     for name, grouped in (("U", False), ("G", True)):
         drawn = draw(probes, gallery, COUNT, max(AMONG), grouped, rng)
         alike = trials.similarities(probes, gallery, drawn)
-        alike = alike + rng.normal(0, 1e-9, alike.shape)  # ties by chance
+        alike += rng.normal(0, 1e-9, alike.shape)  # ties by chance
         found |= {f"1:{n} {name}": trials.matching(alike, n) for n in AMONG}
         found[f"EER {name}"] = trials.eer(alike)
     items = trials.even(gallery, rng)

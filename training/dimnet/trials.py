@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.types import Floats
 from engine.verify import covariates as rules
-from engine.verify.covariates import Covariate
+from engine.verify.covariates import Covariate, Doubles
 from training.sphereface2.measures import Scores, curve
 
 from .data import Rows
@@ -78,22 +78,21 @@ def _draw(items: Items, wanted: Rows, rng: np.random.Generator) -> Rows:
     return drawn
 
 
-def similarities(probes: Items, gallery: Items, trials: Trials) -> Floats:
+def similarities(probes: Items, gallery: Items, trials: Trials) -> Doubles:
     """Cosines (t, n)."""
-    return np.einsum(
-        "td,tnd->tn", probes.embedding[trials.probe], gallery.embedding[trials.gallery]
-    )
+    a, b = probes.embedding[trials.probe], gallery.embedding[trials.gallery]
+    return np.asarray(np.einsum("td,tnd->tn", a, b), np.float64)
 
 
-def matching(alike: Floats, n: int) -> float:
+def matching(alike: Doubles, n: int) -> float:
     """How often the true one of the first n is the most alike."""
     return float((alike[:, :n].argmax(1) == 0).mean())
 
 
-def eer(alike: Floats) -> float:
+def eer(alike: Doubles) -> float:
     """Of true pairs against the first impostors."""
     nobody = np.zeros(len(alike), np.int64)  # intervals by person are not asked for
-    genuine, impostor = alike[:, :2].T.astype(np.float64)
+    genuine, impostor = alike[:, :2].T
     return curve(Scores(genuine, nobody, impostor, nobody, nobody)).eer
 
 
