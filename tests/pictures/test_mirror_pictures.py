@@ -54,7 +54,7 @@ def mirror(ctx, head):
     def drawn(view, params=None):
         canvas.begin()
         seen = Seen(view, picture, params or face()) if view else None
-        made.draw(World(still.t, still.face, still.motion, seen))
+        made.draw(World(still.t, still.face, still.motion, seen=seen))
         return canvas.read().copy()
 
     return drawn

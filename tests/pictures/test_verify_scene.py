@@ -35,7 +35,7 @@ def drawn(ctx, head):
 
     def draw(seen):
         canvas.begin()
-        scene.draw(World(rest.t, rest.face, rest.motion, seen))
+        scene.draw(World(rest.t, rest.face, rest.motion, present=seen))
         return canvas.read().astype(int)
 
     return draw
