@@ -7,7 +7,7 @@ config, data and licences, features, metrics, lookahead, export difference) belo
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import onnxruntime as ort
@@ -66,10 +66,17 @@ def _check(file: Path, wanted: str) -> None:
 
 
 def write_about(path: Path, files: list[str], **about: Any) -> None:
-    """Writes about.json for the files of the folder `path`, with their hashes."""
+    """Writes about.json for the files of the folder `path`, with their hashes; paths by their names
+    alone, since the rest is about one machine."""
     hashes = {name: sha256(path / name) for name in files}
-    text = json.dumps({"files": hashes, **about}, indent=2, sort_keys=False)
+    text = json.dumps({"files": hashes, **about}, indent=2, default=_name)
     (path / "about.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return value.name
+    raise TypeError(f"about.json cannot hold {value!r}")
 
 
 def open_session(

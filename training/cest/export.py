@@ -164,16 +164,9 @@ def about(
         "viewpoint": "log scale, rotation vector, translation: head to picture, [-1, 1], y up",
         "illumination": "nine real harmonics, x right, y up, z to the viewer, of linear light",
         "onnx_difference": {k: float(f"{v:.2g}") for k, v in off.items()},
-        "config": _plain(settings.as_dict(config)),
+        "config": settings.as_dict(config),
         "metrics": metrics,
     }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """For JSON; of a path its name, for where it lay says nothing to others."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return value.name if isinstance(value, Path) else value
 
 
 def main(argv: list[str]) -> None:

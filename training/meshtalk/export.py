@@ -159,7 +159,7 @@ def about(
             "motion": round(space.explained, 6), "templates": round(space.template_explained, 4)
         },
         "onnx_difference": float(f"{difference:.2g}"),
-        "config": _plain(settings.as_dict(trained.config)),
+        "config": settings.as_dict(trained.config),
         "metrics": {},
     }  # fmt: skip
 
@@ -178,15 +178,6 @@ def sources(recorded: data.Recorded) -> list[str]:
             f"{folder.name}: {len(recorded.names(folder))} clips, {people} people; {motion}"
         )
     return told
-
-
-def _plain(value: Any) -> Any:
-    """For JSON; folders by their names alone, since the rest is about one machine."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value.name if isinstance(value, Path) else value
 
 
 def main(argv: list[str]) -> None:

@@ -84,7 +84,7 @@ def about(config: Config, weights: int, flip: bool, difference: float) -> dict[s
         "dim": sizes.dim,
         "weights": weights,
         "onnx_difference": float(f"{difference:.2g}"),
-        "config": json.loads(json.dumps(asdict(config), default=str)),
+        "config": asdict(config),
         "metrics": {},
     }
 
