@@ -53,7 +53,8 @@ class Regions(torch.nn.Module):
         self, region: str, made: Tensor, wanted: Tensor, trust: Tensor | None = None
     ) -> Tensor:
         """The share of the region's motion (b, t, k) that is not explained; `trust` (b, t)."""
-        found = ((made - wanted) @ getattr(self, region)).square().sum(-1)
+        with torch.autocast(made.device.type, enabled=False):
+            found = ((made.float() - wanted) @ getattr(self, region)).square().sum(-1)
         return (found if trust is None else found * trust).mean()
 
     def whole(self, made: Tensor, batch: Batch) -> Tensor:

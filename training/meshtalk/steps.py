@@ -26,6 +26,7 @@ from .autoregressive import Autoregressive
 from .baselines import Continuous, Follower, Regression, first_net
 from .data import Motions
 from .net import MeshTalk, Sizes
+from .start import Start, begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Config:
     length: int = 48  # frames of a crop in the first step
     context: int = 64  # frames of a crop in the second step
     lookahead: float = 0.1  # seconds of sound after a frame that the net hears
+    half: bool = False  # the first step's products in bfloat16: faster where the machine has them
+    start: Start = field(default_factory=Start)
     data: DataConfig = field(default_factory=DataConfig)
     sizes: Sizes = field(default_factory=Sizes)
     weights: losses.Weights = field(default_factory=losses.Weights)
@@ -130,17 +133,22 @@ def _first(
     net = first_net(config.net, sizes)
     net.audio.mean.copy_(torch.from_numpy(motions.mel.mean(0)))
     net.audio.spread.copy_(torch.from_numpy(motions.mel.std(0)))
+    space = data.load_space(folder)
+    if config.start.model is not None and isinstance(net, MeshTalk):
+        begin(net, space, config.start.model)
     net.to(run.device)
-    regions = losses.Regions(Head.load(), data.load_space(folder)).to(run.device)
+    regions = losses.Regions(Head.load(), space).to(run.device)
     ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         batch = data.crops(motions, config.length, config.batch, rng, config.lookahead)
         batch = batch.to(run.device)
-        if isinstance(net, Regression):
-            return losses.regression(net, regions, batch, ends, config.weights)
+        config.start.held(net, step)
         shift = int(rng.integers(1, config.batch))
-        return losses.first_step(net, regions, batch, ends, shift, config.weights)
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=config.half):
+            if isinstance(net, Regression):
+                return losses.regression(net, regions, batch, ends, config.weights)
+            return losses.first_step(net, regions, batch, ends, shift, config.weights)
 
     train(run, "first", net, loss, config.first)
     return net.eval()
