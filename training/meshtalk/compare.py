@@ -122,11 +122,11 @@ def for_study(asked: Asked, folder: Path) -> Path:
     return study(head, of_rows(asked.model, asked.rows, head), chosen, folder)
 
 
-def for_strip(asked: Asked, avatar: str, file: Path) -> Path:
+def for_strip(asked: Asked, avatar: str, file: Path, outline: bool) -> Path:
     """Frames of the first data set's clips above what the first speaker makes of their sound."""
     head, dataset = Head.load(), Path(asked.data[0])
     if "clips" not in store.read_page(dataset):
         raise ConfigError(f"{dataset} was not made from videos: give one of prepare talking")
     speaker = next(iter(of_rows(asked.model, asked.rows, head).values()))
-    strips(dataset, held_out(dataset, asked.clips), speaker, avatar, file, frames=9)
+    strips(dataset, held_out(dataset, asked.clips), speaker, avatar, file, 9, outline)
     return file

@@ -192,6 +192,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/evaluation"))
     parser.add_argument("--study", type=Path, metavar="DIR", help="write clip pairs here instead")
     parser.add_argument("--strip", type=Path, metavar="FILE", help="draw the clips here instead")
+    parser.add_argument("--outline", action="store_true", help="in it, lines in place of pictures")
     parser.add_argument("--avatar", default=RenderConfig().avatar, help="who is drawn in the strip")
     args = parser.parse_args(argv)
     if args.data:
@@ -200,7 +201,7 @@ def main(argv: list[str]) -> None:
         if args.study:
             tell(f"clip pairs and their key in {for_study(asked, args.study)}")
         elif args.strip:
-            tell(f"drawn in {for_strip(asked, args.avatar, args.strip)}")
+            tell(f"drawn in {for_strip(asked, args.avatar, args.strip, args.outline)}")
         else:
             compare(asked)
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.errors import ConfigError
 from engine.head import Solver
 from engine.render.__main__ import Studio
 from engine.types import Floats
@@ -17,18 +18,22 @@ from .speakers import Speaker
 
 
 def strips(
-    dataset: Path, chosen: Sequence[Held], speaker: Speaker, avatar: str, file: Path, frames: int
-) -> None:
-    """Writes FILE: two lines of pictures for each clip, `frames` of them, the most likely motion
-    on the avatar."""
+    dataset: Path, chosen: Sequence[Held], speaker: Speaker, avatar: str, file: Path, frames: int,
+    outline: bool,
+) -> None:  # fmt: skip
+    """Writes FILE: two lines of pictures for each clip, `frames` of them: the video, or the outline
+    of the face in it; the most likely motion on the avatar."""
     studio = drawer(avatar)
     page = store.read_page(dataset)["clips"]
     rows = [
-        strip(dataset, held.name, page[held.name], studio, frames, spoken(studio, speaker, held))
-        for held in chosen
+        strip(
+            dataset, one.name, page[one.name], studio, frames, spoken(studio, speaker, one), outline
+        )
+        for one in chosen
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    if not cv2.imwrite(str(file), np.vstack(rows)[..., ::-1]):
+        raise ConfigError(f"{file} cannot be written: give a name that ends in .jpg or .png")
 
 
 def spoken(studio: Studio, speaker: Speaker, held: Held) -> Floats:
