@@ -1,9 +1,10 @@
-"""`python -m engine.bench [chain|nets|soak|speech|mqtt]`: how fast this engine is here.
+"""`python -m engine.bench [chain|nets|soak|speech|mqtt|crowd]`: how fast this engine is here.
 
 chain (the default): a whole session with one viewer, the nets alone, the start, and where
 Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
 session. soak: the long run. speech: --minutes of sound through the speech stage, as fast as it
-goes. mqtt: events through a broker that ends again and again. --gate exits with 1 where a figure
+goes. mqtt: events through a broker that ends again and again. crowd: up to twenty viewers, a dead
+line and a bad one, in a network of its own (root). --gate exits with 1 where a figure
 misses its bound or is not there.
 """
 
@@ -17,6 +18,7 @@ import time
 from dataclasses import asdict
 
 from ..errors import EngineError
+from .crowd import crowd
 from .figures import Figures
 from .mqtt import both
 from .nets import nets
@@ -64,9 +66,14 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument(
-        "what", nargs="?", default="chain", choices=("chain", "nets", "soak", "speech", "mqtt")
+        "what",
+        nargs="?",
+        default="chain",
+        choices=("chain", "nets", "soak", "speech", "mqtt", "crowd"),
     )
-    parser.add_argument("--seconds", type=float, default=20, help="of the chain, once settled")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="of chain and crowd, once settled"
+    )
     parser.add_argument("--minutes", type=float, default=1, help="of soak or speech")
     parser.add_argument("--events", type=int, default=10_000, help="of mqtt")
     parser.add_argument("--restarts", type=int, default=20, help="of mqtt's broker")
@@ -87,6 +94,8 @@ def main() -> int:
             figures = asyncio.run(soak(args.minutes, *options))
         elif args.what == "mqtt":
             figures = asyncio.run(both(args.events, args.restarts))
+        elif args.what == "crowd":
+            figures = asyncio.run(crowd(args.seconds, *options))
         else:
             figures = asyncio.run(everything(args, options))
     except EngineError as e:

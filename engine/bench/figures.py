@@ -11,7 +11,7 @@ class Bound:
     name: str
     limit: float
     at_least: bool = False
-    of: str = "chain"  # the run that measures it: chain, browser, soak, speech or mqtt
+    of: str = "chain"  # the run that measures it: chain, browser, soak, speech, mqtt or crowd
 
     def holds(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -35,6 +35,11 @@ BOUNDS = (
     Bound("mean frames a second", 10, at_least=True, of="soak"),  # low, for it also runs in tests
     Bound("slowest ten seconds, frames a second", 3, at_least=True, of="soak"),
     Bound("sound filled or cut ms", 100, of="soak"),
+    Bound("% of a core a viewer", 3.0, of="crowd"),
+    Bound("20 viewers: slowest, frames a second", 25, at_least=True, of="crowd"),
+    Bound("beside a dead line: slowest, share of before", 0.9, at_least=True, of="crowd"),
+    Bound("dead line cut off after s", 30, of="crowd"),
+    Bound("Chromium, 2 % loss, 80 ms: skew ms", 60, of="crowd"),
     Bound("lost", 0, of="mqtt"),
     Bound("out of order", 0, of="mqtt"),
     Bound("came twice, unmarked", 0, of="mqtt"),

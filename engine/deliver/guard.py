@@ -4,6 +4,8 @@ A page of any web site can send requests to this machine, so from the first line
 - Host must be one of our own names, or a rebound DNS name would make us that site's own server;
 - a request that names its Origin must come from our own page, and be declared as JSON;
 - beyond loopback a token is needed, from the printed link, once; then a cookie stands for it.
+What is said in WHEP (whep.py) has types of its own, and may come from the sites that
+`deliver.origins` names, which need the token like everybody.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -26,6 +29,8 @@ OPEN = (
     "/viewer/",
     "/login",
 )  # what needs no token: nothing in it is private
+WHEP = "/live/whep"
+_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}  # of WHEP
 _COOKIE = "likeness"
 _SHORTEST = 16  # characters of a token
 HEADERS = {
@@ -92,7 +97,11 @@ class Guard:
     With `senses` our own page may ask its browser for camera and microphone.
     """
 
-    def __init__(self, names: list[str], token: str, secure: bool, senses: bool = False) -> None:
+    def __init__(
+        self, names: list[str], token: str, secure: bool, senses: bool = False,
+        origins: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
         own = {"Permissions-Policy": "camera=(self), microphone=(self), geolocation=()"}
         self._headers = HEADERS | own if senses else HEADERS
         self._names = {name.lower() for name in names}
@@ -104,6 +113,8 @@ class Guard:
         refusal = self._refusal(request)
         response = refusal if refusal is not None else await self._handled(request, handler)
         response.headers.update(self._headers)
+        if self._is_guest(request):
+            response.headers.update(_shared(request.headers["Origin"]))
         return response
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -115,16 +126,29 @@ class Guard:
     def _refusal(self, request: web.Request) -> web.Response | None:
         if not self._is_ours(request.host):
             return refuse(421, f"this server does not answer to the name {request.host[:80]}")
+        if self._is_guest(request):
+            if request.method == "OPTIONS":  # a browser's question before, which bears no token
+                return None
+        elif refusal := self._foreign(request):
+            return refusal
+        if refusal := _mistyped(request):
+            return refusal
+        if self._token and not _is_open(request.path) and not self._is_known(request):
+            return refuse(401, "open the link that the engine printed: it holds the token")
+        return None
+
+    def _is_guest(self, request: web.Request) -> bool:
+        """Whether it speaks WHEP from a site that is allowed to."""
+        origin = request.headers.get("Origin", "").lower()
+        return bool(origin) and _is_whep(request.path) and bool({origin, "*"} & self._origins)
+
+    def _foreign(self, request: web.Request) -> web.Response | None:
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() != f"{self._scheme}://{request.host}".lower():
             return refuse(403, "another site's page may not use this server")
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             if request.method != "GET" or not _is_open(request.path):
                 return refuse(403, "another site's page may not use this server")
-        if request.method == "POST" and request.content_type != "application/json":
-            return refuse(415, "send application/json")
-        if self._token and not _is_open(request.path) and not self._is_known(request):
-            return refuse(401, "open the link that the engine printed: it holds the token")
         return None
 
     @property
@@ -151,6 +175,31 @@ class Guard:
             max_age=30 * 86_400,
         )  # fmt: skip
         return response
+
+
+def _is_whep(path: str) -> bool:
+    return path == WHEP or path.startswith(WHEP + "/")
+
+
+def _mistyped(request: web.Request) -> web.Response | None:
+    wanted = "application/json" if request.method == "POST" else None
+    if _is_whep(request.path):
+        wanted = _TYPES.get(request.method)
+    if wanted and request.content_type != wanted:
+        return refuse(415, f"send {wanted}")
+    return None
+
+
+def _shared(origin: str) -> dict[str, str]:
+    """What lets a page of `origin` read an answer."""
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+        "Access-Control-Expose-Headers": "Location, Link",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Vary": "Origin",
+    }
 
 
 def _is_open(path: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from aiortc import (
     RTCConfiguration,
+    RTCIceServer,
     RTCRtpReceiver,
     RTCSessionDescription,
 )
@@ -33,6 +34,7 @@ class Intake:
 
     def __init__(self, kinds: tuple[str, ...], take: Take) -> None:
         self.kinds = kinds
+        self.ice: Callable[[], list[RTCIceServer]] = list  # set by the server
         self._take = take
         self._guest: _Guest | None = None
         self._names = itertools.count(1)
@@ -46,7 +48,9 @@ class Intake:
         """The SDP that answers a page's offer to send; ValueError where it is none, or Busy."""
         if not self.is_open:
             raise Busy
-        guest = self._guest = _Guest(f"sender {next(self._names)}", self.kinds, self._take)
+        guest = self._guest = _Guest(
+            f"sender {next(self._names)}", self.kinds, self._take, self.ice()
+        )
         try:
             return await guest.answer(sdp)
         except ValueError:
@@ -61,12 +65,14 @@ class Intake:
 class _Guest:
     """One page that sends."""
 
-    def __init__(self, name: str, kinds: tuple[str, ...], take: Take) -> None:
+    def __init__(
+        self, name: str, kinds: tuple[str, ...], take: Take, ice: list[RTCIceServer]
+    ) -> None:
         self.name, self.gone = name, asyncio.Event()
         self._kinds, self._take = kinds, take
         self._connected = asyncio.Event()
         self._word = asyncio.Event()
-        self._peer = Peer(RTCConfiguration(iceServers=[]))
+        self._peer = Peer(RTCConfiguration(iceServers=ice))
         self._peer.on("connectionstatechange", self._on_connection)
         self._peer.on("datachannel", lambda channel: channel.on("message", self._on_message))
         self._attending: asyncio.Task[None] | None = None

@@ -2,12 +2,16 @@
 
 By packets lost, as their receiver reports say. Browsers also send an estimate of their own (REMB),
 but of a stream that needs little they guess little: 140 kbit/s at first, over loopback.
+
+One bad line does not spoil it for all: while somebody else's is good, no less than a quarter of the
+full rate is sent, and who cannot take that, or alone the least, is `hopeless`.
 """
 
 _LEAST = 250_000  # bit/s
 _BAD, _GOOD = 0.08, 0.02  # parts lost: above, less is sent; below, more is tried
 _DOWN, _UP = 0.7, 1.25
 _HASTE, _CALM = 2.0, 8.0  # seconds after the last change before less, or more, is sent
+_TRIAL = 8.0  # seconds at the lowest rate after which a bad line is hopeless
 _MEMORY = 0.2  # weight of a new report; there are about five a second
 
 
@@ -26,10 +30,20 @@ class Rate:
         worst = max(self._lost.values())
         if worst > _GOOD:
             self._good_since = t
-        if worst > _BAD and t >= self._changed + _HASTE:
-            self._change(self.bits * _DOWN, t)
+        if worst > _BAD and self.bits > self._floor and t >= self._changed + _HASTE:
+            self._change(max(self.bits * _DOWN, self._floor), t)
         elif t >= max(self._good_since, self._changed) + _CALM:
             self._change(self.bits * _UP, t)
+
+    def hopeless(self, viewer: str, t: float) -> bool:
+        """Whether `viewer` loses too much even of the least that is sent."""
+        lasted = self.bits <= self._floor and t >= self._changed + _TRIAL
+        return lasted and self._lost.get(viewer, 0.0) > _BAD
+
+    @property
+    def _floor(self) -> float:
+        somebody_is_well = any(lost < _GOOD for lost in self._lost.values())
+        return max(_LEAST, self._most / 4) if somebody_is_well else _LEAST
 
     def forget(self, viewer: str) -> None:
         self._lost.pop(viewer, None)

@@ -1,4 +1,5 @@
-"""The page, and what it asks for: `POST /offer`, `POST /send`, `/info`, `/stats`, `/healthz`."""
+"""The page, and what it asks for: `POST /offer`, `POST /send`, `/ice`, `/info`, `/stats`,
+`/healthz`; and the standards, WHEP in and WHIP out."""
 
 import asyncio
 import itertools
@@ -18,8 +19,11 @@ from ..types import AudioChunk, Picture
 from . import tls
 from .fanout import Fanout
 from .guard import Guard, is_loopback, link_token, refuse
+from .ice import Ice
 from .intake import Busy, Intake
 from .webrtc import Viewer
+from .whep import Whep
+from .whip import Push
 
 _PAGE = Path(__file__).parent / "viewer"
 _BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,000
@@ -37,6 +41,9 @@ class DeliverConfig:
     names: tuple[str, ...] = ()  # further host names by which browsers may call this server
     viewers: int = 8  # at most, at one time
     bits: int = 2_500_000  # bit/s of picture: sharp at 512 x 512 and 30 a second
+    ice: tuple[str, ...] = ()  # stun: and turn: servers, for viewers beyond this network
+    origins: tuple[str, ...] = ()  # sites whose pages may play the session by WHEP; "*": any
+    whip: str = ""  # address of a media server that the session is pushed to
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -79,6 +86,11 @@ class Server:
         self._fanout = Fanout(clock, delay, stats, config.bits)
         self._numbers = itertools.count(1)
         self._routes, self._attendance = list(routes), attendance
+        self._ice = Ice(config.ice)
+        if intake is not None:
+            intake.ice = self._ice.own
+        self._push = Push(config.whip, self._pushed) if config.whip else None
+        self._pushing: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self._taken: dict[str, Any] = {}
         self._taken_at = float("-inf")
@@ -89,7 +101,9 @@ class Server:
         token = "" if is_loopback(config.host) else link_token(tls.state_folder())
         names = [*tls.names_of(config.host), *config.names]
         self._runner = web.AppRunner(
-            self._app(Guard(names, token, secure is not None, self._intake is not None)),
+            self._app(
+                Guard(names, token, secure is not None, self._intake is not None, config.origins)
+            ),
             access_log=None,
             shutdown_timeout=1,
         )
@@ -104,6 +118,8 @@ class Server:
                 "end what uses it, or choose another with --port"
             ) from e
         self.url = self._link(token)
+        if self._push:
+            self._pushing = asyncio.create_task(self._push.run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,6 +132,9 @@ class Server:
         await self._fanout.run(pictures, sound)
 
     async def _leave(self, reason: str) -> None:
+        if self._pushing:
+            self._pushing.cancel()
+            await asyncio.gather(self._pushing, return_exceptions=True)
         if self._intake:
             await self._intake.close()
         viewers = list(self.viewers.items())
@@ -139,11 +158,13 @@ class Server:
                 web.get("/", self._page),
                 web.get("/healthz", self._healthz),
                 web.get("/info", self._about),
+                web.get("/ice", self._servers),
                 web.get("/stats", self._figures),
                 web.post("/login", guard.login),
                 web.post("/offer", self._offer),
                 web.post("/send", self._send),
                 web.static("/viewer", _PAGE),
+                *Whep(self._admit, self._ice).routes,
                 *self._routes,
             ]
         )
@@ -160,6 +181,9 @@ class Server:
         sends = {"sends": self._intake.kinds if self._intake else ()}
         return web.json_response(self._info() | own | sends)
 
+    async def _servers(self, request: web.Request) -> web.Response:
+        return web.json_response({"iceServers": self._ice()})
+
     async def _figures(self, request: web.Request) -> web.Response:
         return web.json_response(self.figures())
 
@@ -172,6 +196,7 @@ class Server:
             "milliseconds": self._stats.milliseconds(),
             "counts": dict(self._stats.counts),
             "viewers": [viewer.describe() for viewer in self.viewers],
+            **({"pushed": self._push.connected} if self._push else {}),
         }
 
     def published(self) -> dict[str, Any]:
@@ -186,10 +211,16 @@ class Server:
         offered = await self._offered(request)
         if isinstance(offered, web.Response):
             return offered
+        admitted = await self._admit(offered)
+        if isinstance(admitted, web.Response):
+            return admitted
+        return web.json_response({"sdp": admitted[1], "type": "answer"})
+
+    async def _admit(self, offered: str) -> tuple[Viewer, str] | web.Response:
+        """A place for whoever made this offer and the answer to it, or why there is none."""
         if self._is_full():  # the body may have taken long; from here to the place no await
             return self._full()
-        name = f"viewer {next(self._numbers)}"
-        viewer = Viewer(name, self._fanout, self._clock, self._state, self._note_joined)
+        viewer = self._viewer(f"viewer {next(self._numbers)}", self._note_joined)
         self.viewers[viewer] = asyncio.create_task(self._attend(viewer))
         try:
             sdp = await viewer.answer(offered)
@@ -199,7 +230,13 @@ class Server:
             finally:
                 self.viewers.pop(viewer, None)
             return refuse(400, str(e)[:200])
-        return web.json_response({"sdp": sdp, "type": "answer"})
+        return viewer, sdp
+
+    def _viewer(self, name: str, joined: Callable[[Viewer], None] = lambda viewer: None) -> Viewer:
+        return Viewer(name, self._fanout, self._clock, self._state, joined, self._ice.own())
+
+    def _pushed(self) -> Viewer:
+        return self._viewer("WHIP server")
 
     async def _offered(self, request: web.Request) -> str | web.Response:
         """The SDP in a request's body, or what is wrong with it."""
@@ -237,6 +274,8 @@ class Server:
             await viewer.attend()
         finally:
             self.viewers.pop(viewer, None)
+            if viewer.cut:
+                self._stats.count("deliver.viewers cut off")
             if viewer.joined:
                 self._attendance(viewer.name, "left")
 

@@ -6,6 +6,7 @@ page -> server   {"ping": ms}  {"report": {name: number}}
                  {"want": ["motion", "event"]} to be sent them, where the session has them
 server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
                  {"motion": {...}} each frame  {"event": {...}}: see feed.py
+                 {"bye": reason, "cut": true} to a viewer whose line is too bad
 `t` is session time, so that the page can tell its own clock's distance from the session's.
 """
 
@@ -14,7 +15,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -34,7 +36,7 @@ from aiortc.rtp import (
     RtcpPsfbPacket,
     RtcpRrPacket,
 )
-from aiortc.sdp import SessionDescription
+from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from ..clock import Clock
 from .fanout import Fanout, Outlet
@@ -43,9 +45,11 @@ _CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
 _CONNECT = 10.0  # seconds in which a viewer must have connected
 _SILENCE = 6.0  # seconds without a word from a page that has spoken before: it is gone
 _RELEASE = 3.0  # seconds after which sound begins for a viewer that does not say when
+_DEAF = 10.0  # seconds without a receiver's report after which nothing arrives there
 _STATE = 0.5  # seconds between two states
 _REPORT = re.compile(r"[a-z_0-9]{1,32}")
 _BACKLOG = 64 * 1024  # bytes that may wait for a page before frames of motion are left out
+_CANDIDATES = 32  # taken of those that come late
 _TEXT = 8192  # characters in the longest message taken from a page
 # What aiortc's parser and negotiation raise where a text is no offer: it checks by failing.
 MALFORMED = (
@@ -66,6 +70,7 @@ class Viewer:
         clock: Clock,
         state: Callable[["Viewer"], dict[str, Any]],
         joined: Callable[["Viewer"], None] = lambda viewer: None,
+        ice: Sequence[RTCIceServer] = (),
     ) -> None:
         """`state` is what the page is told of the session; `joined` is called once it watches."""
         self.name, self.since = name, clock.now()
@@ -74,12 +79,14 @@ class Viewer:
         self.outlets = {kind: Outlet(kind) for kind in ("audio", "video")}
         self._fanout, self._clock, self._state = fanout, clock, state
         self.joined = False  # whether it ever watched
+        self.cut = ""  # why it was cut off, if it was
+        self._reported: float | None = None  # when its receiver reported last
         self.wants: frozenset[str] = frozenset()  # what the page asked for: see `offer`
         self._on_join = joined
         self._ending = False
         self._channel: RTCDataChannel | None = None
         self._heard: float | None = None  # when the page said something last
-        self._peer = Peer(RTCConfiguration(iceServers=[]))
+        self._peer = Peer(RTCConfiguration(iceServers=list(ice)))
         for outlet in self.outlets.values():
             self._add(outlet)
         # A browser that starts video is busy, takes the first sound late, buffers 0.2 s of it
@@ -96,7 +103,8 @@ class Viewer:
         outlet.stamp = partial(last_rtp_timestamp, transceiver.sender)
 
     def _note_lost(self, part: float) -> None:
-        self._fanout.rate.note(self.name, part, self._clock.now())
+        self._reported = self._clock.now()
+        self._fanout.rate.note(self.name, part, self._reported)
 
     async def answer(self, sdp: str) -> str:
         """The SDP that answers an offer; ValueError where that is no offer for our streams."""
@@ -110,27 +118,76 @@ class Viewer:
         self._fanout.outlets.update(self.outlets.values())
         return str(self._peer.localDescription.sdp)
 
-    async def attend(self) -> None:
-        """Tells the page the state of things until the connection is over; then cleans up."""
+    async def call(self, exchange: Callable[[str], Awaitable[str]]) -> None:
+        """Offers the streams: `exchange` takes the offer and gives the other side's answer, from
+        which ValueError where it is none."""
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        sdp = await exchange(self._peer.localDescription.sdp)
+        try:
+            check_keys(sdp)
+            await self._peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        except MALFORMED as e:
+            raise ValueError(f"the answer cannot be used: {e or type(e).__name__}") from e
+        self.release()
+        self._fanout.outlets.update(self.outlets.values())
+
+    async def trickle(self, fragment: str) -> bool:
+        """Takes candidates that came after the offer (RFC 8840); False where the fragment asks for
+        an ICE restart, which aiortc does not know. ValueError where it is none."""
+        known = re.findall(r"^a=ice-ufrag:(\S+)", self._peer.remoteDescription.sdp, re.M)
+        if set(re.findall(r"^a=ice-ufrag:(\S+)", fragment, re.M)) - set(known):
+            return False
+        mid, found = "0", []
+        try:
+            for line in without_hidden_names(fragment).splitlines():
+                if line.startswith("a=mid:"):
+                    mid = line[6:]
+                elif line.startswith("a=candidate:"):
+                    candidate = candidate_from_sdp(line[12:])
+                    candidate.sdpMid = mid
+                    found.append(candidate)
+            for candidate in found[:_CANDIDATES]:
+                await self._peer.addIceCandidate(candidate)
+        except MALFORMED as e:
+            raise ValueError(f"not candidates that can be used: {e or type(e).__name__}") from e
+        return True
+
+    async def attend(self, noted: Callable[[], None] = lambda: None) -> None:
+        """Tells the page the state of things until the connection is over; then cleans up. `noted`
+        is called once it stands."""
         try:
             await asyncio.wait_for(self._joined.wait(), _CONNECT)
             if not self.closed.is_set():
                 self.joined = True
+                self._reported = self._clock.now()
                 self._on_join(self)
-            asyncio.get_running_loop().call_later(_RELEASE, self._release)
-            while not (self.closed.is_set() or self._is_silent()):
+                noted()
+            asyncio.get_running_loop().call_later(_RELEASE, self.release)
+            while not (self.closed.is_set() or self._is_silent() or self._is_cut()):
                 self._say_state()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.closed.wait(), _STATE)
         except TimeoutError:
             log.info("%s did not connect", self.name)
         finally:
-            await self.close("")
+            await self.close(self.cut)
+
+    def _is_cut(self) -> bool:
+        """Whether to give this viewer up, so that nobody is kept by it from a better picture."""
+        now = self._clock.now()
+        if self._fanout.rate.hopeless(self.name, now):
+            self.cut = "Too much of the picture is lost on the way"
+        elif self._reported is not None and now > self._reported + _DEAF:
+            self.cut = "Nothing arrives there any more"
+        if self.cut:
+            log.info("%s was cut off: %s", self.name, self.cut)
+        return bool(self.cut)
 
     def _is_silent(self) -> bool:
         return self._heard is not None and self._clock.now() > self._heard + _SILENCE
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Lets the sound begin."""
         self.outlets["audio"].held = False
 
     def _ties(self) -> dict[str, Any]:
@@ -144,7 +201,7 @@ class Viewer:
             return  # aiortc's close, if it failed, would be awaited for ever the second time
         self._ending = True
         if reason:
-            self._say({"bye": reason})
+            self._say({"bye": reason} | ({"cut": True} if self.cut else {}))
             await asyncio.sleep(0.05)
         self.closed.set()
         self._joined.set()
@@ -182,7 +239,7 @@ class Viewer:
         if _is_number(ping := message.get("ping")):
             self._say({"pong": ping, "t": self._clock.now()})
         if "ready" in message:
-            self._release()
+            self.release()
         if isinstance(want := message.get("want"), list):
             self.wants = frozenset(w for w in want[:8] if isinstance(w, str))
         if isinstance(report := message.get("report"), dict):

@@ -244,7 +244,7 @@ def test_the_bitrate_falls_with_loss_and_comes_back_when_it_ends():
 
     assert report(0.0, 30) == report(0.03, 30) == 2_000_000, "a little loss is repaired"
     assert report(0.2, 2) == 1_400_000
-    assert report(0.2, 30) == 250_000
+    assert report(0.2, 30) == 500_000, "a clean line keeps a quarter"
     assert report(0.0, 60) > 2 * 250_000
     assert report(0.0, 200) == 2_000_000
     report(0.2, 5)
@@ -253,6 +253,20 @@ def test_the_bitrate_falls_with_loss_and_comes_back_when_it_ends():
     for k in range(100):
         rate.note("clean", 0.0, t + 0.2 * k)
     assert rate.bits > low, "who has left counts no more"
+
+
+@pytest.mark.parametrize(("others", "least"), [(0, 250_000), (1, 500_000)])
+def test_a_line_that_cannot_take_the_least_is_hopeless(others, least):
+    rate = Rate(2_000_000)
+    given_up = None
+    for t in np.arange(0, 60, 0.2).tolist():
+        rate.note("bad", 0.2, t)
+        for k in range(others):
+            rate.note(f"good {k}", 0.0, t)
+            assert not rate.hopeless(f"good {k}", t)
+        if given_up is None and rate.hopeless("bad", t):
+            given_up = t
+    assert rate.bits == least and given_up is not None and 8 < given_up < 30
 
 
 def test_hidden_candidates_are_not_looked_up():

@@ -4,6 +4,7 @@ const WAITS = [0.3, 0.7, 1, 1.5, 2, 2, 3]; // seconds before each next attempt
 const SILENCE = 2500; // ms without a word from the engine after which it is taken for gone
 const GATHER = 2000; // ms for the browser to find its network addresses
 const CONNECT = 8000; // ms for the media to begin
+const REST = 20; // seconds before a line that was too slow is tried again
 
 export const WORDS = {
   connecting: ["Connecting", "Finding the way to the engine"],
@@ -11,6 +12,7 @@ export const WORDS = {
   lost: ["Connection lost", "Trying again"],
   gone: ["The engine is not running", "This page goes on by itself as soon as it is back"],
   ended: ["The session has ended", "This page goes on by itself when the next one begins"],
+  cut: ["Connection too slow", "Trying again soon"],
   full: ["Every place is taken", "This page joins as soon as somebody leaves"],
   locked: ["This link is not valid", "Open the link that the engine printed when it started"],
   noroute: ["No network", "Browsers send no video without one, not even within a computer. Join any network, even one without internet, and this page goes on"],
@@ -50,7 +52,8 @@ export class Link {
       const began = performance.now();
       const failure = await this.watch().catch(asFailure);
       if (performance.now() - began > 5000) failures = 0;
-      await this.countDown(failure, WAITS[Math.min(failures, WAITS.length - 1)]);
+      const wait = failure.state === "cut" ? REST : WAITS[Math.min(failures, WAITS.length - 1)];
+      await this.countDown(failure, wait);
     }
   }
 
@@ -70,7 +73,7 @@ export class Link {
   async watch() {
     if (this.token) await this.login();
     this.told.info(await this.ask("/info"));
-    const peer = (this.peer = new RTCPeerConnection({ iceServers: [] }));
+    const peer = (this.peer = new RTCPeerConnection(await this.ask("/ice")));
     try {
       const stream = new MediaStream();
       const ended = this.listen(peer);
@@ -109,7 +112,7 @@ export class Link {
           console.error(error);
           return end("lost");
         }
-        if (message.bye !== undefined) end("ended", message.bye);
+        if (message.bye !== undefined) end(message.cut ? "cut" : "ended", message.bye);
         else this.told.message(message);
       };
       channel.onclose = () => end("lost");

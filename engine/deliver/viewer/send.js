@@ -66,7 +66,7 @@ export class Sender {
 
   /** One connection, until its end, for which the words are answered. */
   async once() {
-    const peer = (this.peer = new RTCPeerConnection({ iceServers: [] }));
+    const peer = (this.peer = new RTCPeerConnection(await this.ask("/ice")));
     try {
       const ended = this.speak(peer);
       for (const track of this.stream.getTracks()) add(peer, track, this.stream);
