@@ -1,7 +1,8 @@
 """What is known of people, from whichever file a data set came with, as one table.
 
 LibriSpeech's SPEAKERS.TXT, VoxCeleb's and VGGFace2's meta files, JSON {"person": "male"}, and
-tables of one's own: columns person, name, gender, nationality, age; only the first is needed.
+tables of one's own: columns person, name, gender, nationality, age, build, shape; only the first is
+needed.
 """
 
 import csv
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 
-COLUMNS = ("person", "name", "gender", "nationality", "age")
+COLUMNS = ("person", "name", "gender", "nationality", "age", "build", "shape")
 _ALSO = {
     "person": ("voxceleb1 id", "voxceleb2 id", "class_id", "id"),
     "name": ("vggface1 id", "vggface2 id"),
