@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from engine.errors import ConfigError
 from engine.types import Bytes, Floats
 from training.loop import OutOfTime, Run, Schedule, train
 
-from .data import Balanced, DataConfig, Material, Rows
+from .data import IDENTITY, Balanced, DataConfig, Material, Rows, Side
 from .embed import dev_loss
-from .net import DIMNet, Sizes, to_input
+from .net import DIMNet, Sizes, cosine, to_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Config:
     """Everything that a run depends on."""
 
     seed: int = 0
+    learn: Literal["covariates", "pairs"] = "covariates"  # pairs: what DIMNet is compared with
     smooth: float = 0.05  # of the labels
+    sharp: float = 10.0  # what cosines of pairs are multiplied by
     check: int = 50  # steps between looks at the held-out development people
     patience: int = 4  # looks without a better one after which it stops
     data: DataConfig = field(default_factory=DataConfig)
@@ -86,6 +89,42 @@ class Learner:
         return F.cross_entropy(logits[known], wanted[known], label_smoothing=self.config.smooth)
 
 
+class PairLearner:
+    """Two branches and no classifier: of a batch of people, one voice and one face of each, whose
+    is whose? The mean cross entropy of both ways (InfoNCE), the contrastive loss of many impostors.
+    """
+
+    def __init__(self, config: Config, material: Material, net: DIMNet) -> None:
+        if IDENTITY not in material.classes:
+            raise ConfigError('learn = "pairs" needs data.covariates = ["identity"]')
+        self.config, self.material, self.net = config, material, net
+        self.heard, self.seen = _by_person(material.voice), _by_person(material.face)
+        self.device = next(net.parameters()).device
+
+    def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        people = rng.permutation(sorted(self.heard))[: self.config.data.heard]
+        voices, faces = (np.array([rng.choice(rows[p]) for p in people])
+                         for rows in (self.heard, self.seen))  # fmt: skip
+        mel = torch.from_numpy(masked(self.material.mel(voices, rng), rng))
+        pixels = torch.from_numpy(varied(self.material.pixels[faces], rng))
+        voice = self.net.voice(mel.to(self.device))
+        face = self.net.face(to_input(pixels.to(self.device)))
+        alike = self.config.sharp * cosine(voice, face)
+        own = torch.arange(len(people), device=self.device)
+        parts = {"voice": F.cross_entropy(alike, own), "face": F.cross_entropy(alike.T, own)}
+        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def _by_person(side: Side) -> dict[int, Rows]:
+    """Identity -> the rows that are learnt from."""
+    rows = side.rows("train", IDENTITY)
+    whose = side.labels[IDENTITY][rows]
+    return {int(p): rows[whose == p] for p in np.unique(whose)}
+
+
+LEARNERS = {"covariates": Learner, "pairs": PairLearner}
+
+
 def masked(mel: Floats, rng: np.random.Generator, chance: float = 0.5) -> Floats:
     """(b, t, 64) with some bands silent in about half of them (SpecAugment)."""
     for one in mel:
@@ -113,7 +152,7 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     """Trains until the steps are done or the development people are told no better; whether it is
     finished. net.pt is the newest state, best.pt the one to keep."""
     net = build(config, material).to(run.device)
-    learner, most = Learner(config, material, net), run.most
+    learner, most = LEARNERS[config.learn](config, material, net), run.most
     while not stopped(looks := _looks(run.folder), config):
         begun = _step(run.folder)
         if begun >= config.schedule.steps or most <= 0 or time.monotonic() > run.until:

@@ -1,6 +1,6 @@
 """Makes people: faces, voices and what is known of them, in the layouts that training.dimnet reads.
 
-python -m training.prepare pairs --people 2000 --to runs/pairs      # can be stopped and gone on with
+python -m training.prepare pairs --people 2000 --to runs/pairs       # can be stopped and resumed
 """
 
 import argparse

@@ -32,7 +32,7 @@ def sheet(folder: Path, to: Path) -> None:
             other = known[side][k] != known["own"][k]
             if other.any():
                 text += f"\n{side}: {_words(known[side][k], other)}"
-        axes.set_title(text, fontsize=7, y=-0.02, va="top")
+        axes.text(0.5, -0.03, text, ha="center", va="top", fontsize=7, transform=axes.transAxes)
     try:
         figure.savefig(to, dpi=100)
     except OSError as e:
