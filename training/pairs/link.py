@@ -31,11 +31,8 @@ ORDERED = ("age", "build")  # shown wrong, it is a neighbour
 
 def confusion(name: str, right: float) -> Doubles:
     """(c, shown): rows are a person's own classes."""
-    count = len(CLASSES[name])
-    if name not in ORDERED:
-        return rules.symmetric(count, right)
-    near = np.eye(count, k=1) + np.eye(count, k=-1)
-    return np.asarray(np.eye(count) * right + near / near.sum(1, keepdims=True) * (1 - right))
+    wrong = rules.adjacent if name in ORDERED else rules.symmetric
+    return wrong(len(CLASSES[name]), right)
 
 
 def covariate(name: str) -> Covariate:
