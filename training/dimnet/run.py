@@ -28,6 +28,7 @@ class Config:
     seed: int = 0
     learn: Literal["covariates", "pairs"] = "covariates"  # pairs: what DIMNet is compared with
     smooth: float = 0.05  # of the labels
+    shrink: float = 0.0  # decay of the classifiers alone: people who are alike share directions
     sharp: float = 10.0  # what cosines of pairs are multiplied by
     check: int = 50  # steps between looks at the held-out development people
     patience: int = 4  # looks without a better one after which it stops
@@ -66,7 +67,9 @@ class Learner:
             parts[f"voice {c}"] = (self._entropy(head(voice), said[heard])
                                    + self._entropy(head(voice), said[others])) / 2  # fmt: skip
             parts[f"face {c}"] = self._entropy(head(face), known[seen])
-        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+        large = sum(p.square().sum() for p in self.net.heads.parameters())
+        total = torch.stack(list(parts.values())).sum() + self.config.shrink / 2 * large
+        return {"total": total, **parts}
 
     def _mel(self, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Rows]:
         """Voices, some of them with a second one just as loud; and who else is in each."""

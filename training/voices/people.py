@@ -43,8 +43,11 @@ def write(people: Mapping[str, Known], file: Path) -> None:
 
 
 def called(people: Mapping[str, Known], person: str) -> str:
-    """The one name of a person whom data sets call differently."""
-    return people.get(person, {}).get("name", person)
+    """The one name of a person whom data sets call differently: VoxCeleb2's id to VGGFace2's class
+    to a name, so more than one step."""
+    for _ in range(3):
+        person = people.get(person, {}).get("name", person)
+    return person
 
 
 def covariate(people: Mapping[str, Known], name: str) -> Known:
