@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
-from training.loop import OutOfTime, Run, Schedule, train
+from training.loop import OutOfTime, Run, Schedule, StepLoss, train
 
 from .data import IDENTITY, Balanced, DataConfig, Material, Rows, Side
 from .embed import dev_loss
@@ -102,6 +103,8 @@ class PairLearner:
             raise ConfigError('learn = "pairs" needs data.covariates = ["identity"]')
         self.config, self.material, self.net = config, material, net
         self.heard, self.seen = _by_person(material.voice), _by_person(material.face)
+        for tower in (net.voice.tower, net.face.tower):  # centred: else all become one direction
+            tower[-1].get_parameter("bias").requires_grad_(False)
         self.device = next(net.parameters()).device
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -125,7 +128,9 @@ def _by_person(side: Side) -> dict[int, Rows]:
     return {int(p): rows[whose == p] for p in np.unique(whose)}
 
 
-LEARNERS = {"covariates": Learner, "pairs": PairLearner}
+LEARNERS: dict[str, Callable[[Config, Material, DIMNet], StepLoss]] = {
+    "covariates": Learner, "pairs": PairLearner,
+}  # fmt: skip
 
 
 def masked(mel: Floats, rng: np.random.Generator, chance: float = 0.5) -> Floats:

@@ -89,7 +89,8 @@ def _items(embedding: Any, names: Any, people: who.People, covariate: str) -> It
 
 def _figures(probes: Items, gallery: Items) -> tuple[Figures, Figures]:
     rng = np.random.default_rng(0)
-    found, error = {}, {}
+    found: Figures = {}
+    error: Figures = {}
     for name, grouped in (("U", False), ("G", True)):
         drawn = trials.by_person(probes, gallery, measure.COUNT, max(AMONG), grouped, rng)
         alike = trials.similarities(probes, gallery, drawn)

@@ -140,11 +140,10 @@ def _one_corner(head: Head) -> tuple[NDArray[np.int32], Floats]:
 
 def _axes(head: Head) -> dict[str, Floats]:
     """Identity coefficients (k,) of each covariate; of build and age for one unit each way."""
-    known = head.presets
+    ends = {"gender": ("female", "male"), "age": ("young", "old"), "build": ("slim", "heavy")}
     found = {
-        "gender": (known["male"] - known["female"]) / 2,
-        "age": (known["old"] - known["young"]) / 2,
-        "build": (known["heavy"] - known["slim"]) / 2,
+        name: ((head.presets[high] - head.presets[low]) / 2).astype(np.float32)
+        for name, (low, high) in ends.items()
     }
     return found | {name: _shaped(head, *moves) for name, moves in _shapes(head).items()}
 

@@ -118,10 +118,8 @@ def _assemble(files: list[Path], codes: Codes, plan: Plan, to: Path) -> None:
     _page(to / "faces/faces.json", names, plan.pictures)
     _page(to / "voices/voices.json", names, plan.utterances, start=start.tolist())
     who.write({n: _known(c) for n, c in zip(names, codes.own, strict=True)}, to / "people.csv")
-    np.savez(
-        to / "heads.npz", own=codes.own, face=codes.face, voice=codes.voice,
-        **{n: np.concatenate([p[n] for p in parts]) for n in ("identity", "albedo", "portrait")},
-    )  # fmt: skip
+    shown = {n: np.concatenate([p[n] for p in parts]) for n in ("identity", "albedo", "portrait")}
+    np.savez(to / "heads.npz", own=codes.own, face=codes.face, voice=codes.voice, **shown)  # type: ignore[arg-type]
 
 
 def name(row: int) -> str:

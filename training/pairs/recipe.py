@@ -59,9 +59,10 @@ def variant(plain: Config, name: str, data: Path) -> Config:
     if not known or not share.isdecimal() or not 1 <= int(share) <= 100:
         raise ConfigError(f"--only {name}: write letters of {''.join(NAMES)}, or pairs, and -10")
     covariates = ("identity",) if pairs else tuple(NAMES[c] for c in letters)
-    where = {"voices": str(data / "voices"), "faces": str(data / "faces"),
-             "people": str(data / "people.csv")}  # fmt: skip
-    part = replace(plain.data, covariates=covariates, share=int(share) / 100, **where)
+    part = replace(
+        plain.data, covariates=covariates, share=int(share) / 100,
+        voices=str(data / "voices"), faces=str(data / "faces"), people=str(data / "people.csv"),
+    )  # fmt: skip
     return replace(plain, learn="pairs" if pairs else "covariates", data=part)
 
 
