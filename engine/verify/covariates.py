@@ -63,6 +63,13 @@ def symmetric(classes: int, accuracy: float) -> Doubles:
     return np.full((classes, classes), wrong) + np.eye(classes) * (accuracy - wrong)
 
 
+def adjacent(classes: int, accuracy: float) -> Doubles:
+    """One that is right with `accuracy` and otherwise off by one class: bands of age."""
+    beside = np.eye(classes, k=1) + np.eye(classes, k=-1)
+    wrong = (1 - accuracy) * beside / beside.sum(1, keepdims=True)
+    return np.asarray(np.eye(classes) * accuracy + wrong)
+
+
 def product(parts: Sequence[Covariate]) -> Covariate:
     """Several covariates, independent of one another, as one whose labels are all combinations."""
     return reduce(

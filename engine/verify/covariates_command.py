@@ -41,7 +41,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--prior", action="append", required=True, metavar="P,P", help="shares of the classes")
     add("--confusion", action="append", required=True, metavar="ROW;ROW",
-        help="labels given to each true class, or one number: right that often")  # fmt: skip
+        help="labels given to each true class, or one number: right that often; "
+             "'0.6 adjacent': wrong by one class only")  # fmt: skip
     add("--gallery-confusion", action="append", default=[], metavar="ROW;ROW",
         help="the same where the gallery's side is another modality")  # fmt: skip
     add("--recall", type=float, default=0.99, help="of a narrowed search (%(default)s)")
@@ -90,12 +91,13 @@ def _one(prior: str, probe: str, gallery: str | None) -> Covariate:
 
 
 def _matrix(text: str, classes: int) -> Doubles | list[list[float]]:
-    rows = [_numbers(row) for row in text.split(";")]
+    right, near, _ = text.partition(" adjacent")
+    rows = [_numbers(row) for row in right.split(";")]
     if len(rows) > 1 or len(rows[0]) > 1:
         return rows
     if classes < 2 or not 0 <= rows[0][0] <= 1:
         raise ConfigError("an accuracy should lie in [0, 1] and the prior have two or more classes")
-    return rules.symmetric(classes, rows[0][0])
+    return (rules.adjacent if near else rules.symmetric)(classes, rows[0][0])
 
 
 def _numbers(text: str) -> list[float]:

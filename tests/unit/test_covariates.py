@@ -13,6 +13,7 @@ from engine.errors import ConfigError
 from engine.verify import covariates_command
 from engine.verify.covariates import (
     Covariate,
+    adjacent,
     average_precision,
     covariate,
     matching,
@@ -300,6 +301,16 @@ def test_the_command(tmp_path: Path, capsys):
     assert saved["eer"] == EXACT(0.3407, abs=5e-5)
     assert saved["narrowed"]["recall"] >= 0.99 and saved["search"]["people"] == 2000
     assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size > 10_000
+
+
+def test_bands_are_mistaken_for_their_neighbours_alone(tmp_path, capsys):
+    bands = adjacent(4, 0.6)
+    assert bands.sum(1) == EXACT(1) and bands[0].tolist() == EXACT([0.6, 0.4, 0, 0])
+    assert bands[2].tolist() == EXACT([0, 0.2, 0.6, 0.2])
+    prior = "0.25,0.25,0.25,0.25"
+    run("--prior", prior, "--confusion", "0.6 adjacent", "--picture", str(tmp_path / "a.png"))
+    best = matching(covariate([0.25] * 4, bands), 2)
+    assert f"{100 * best:.2f}%" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["1,x", "", "0.5", "2"])

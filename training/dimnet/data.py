@@ -19,7 +19,7 @@ from training.voices.people import People
 from training.voices.store import Voices
 
 Rows = NDArray[np.int64]
-Part = Literal["train", "dev", "held"]
+Part = Literal["train", "dev", "held", "left"]
 IDENTITY = "identity"
 
 
@@ -39,6 +39,8 @@ class DataConfig:
     folds: int = 5
     fold: int = -1  # the part of the people that is held out for tests; -1 is nobody
     dev: float = 0.1  # of the others, to know when to stop
+    level: bool = False  # pictures by their own mean and spread, as voices are by theirs
+    share: float = 1.0  # of the people who are not held out: the rest are left out altogether
 
 
 def place(name: str, salt: str = "") -> float:
@@ -49,6 +51,8 @@ def place(name: str, salt: str = "") -> float:
 def part_of(name: str, config: DataConfig) -> Part:
     if int(place(name) * config.folds) == config.fold:
         return "held"
+    if place(name, "share") >= config.share:
+        return "left"
     return "dev" if place(name, "dev") < config.dev else "train"
 
 
@@ -113,7 +117,8 @@ def load(config: DataConfig, pixels: int) -> Material:
     speakers = [who.called(people, p) for p in voices.people]
     shown = [who.called(people, faces.people[k]) for k in faces.person]
     wanted = _wanted(config, people, speakers, shown)
-    known = np.array([any(n in wanted[c] for c in wanted) for n in shown], bool)
+    both = set(speakers) & set(shown) if IDENTITY in config.covariates else set[str]()
+    known = np.array([n in both or any(n in w for w in wanted.values()) for n in shown], bool)
     classes = {c: tuple(sorted(set(wanted[c].values()))) for c in wanted}
     voice = _side(speakers, wanted, classes, config)
     face = _side([n for n, k in zip(shown, known, strict=True) if k], wanted, classes, config)
@@ -121,7 +126,18 @@ def load(config: DataConfig, pixels: int) -> Material:
         if not len(side.rows("train")):
             raise ConfigError(f"{config.people} knows none of the {name}' {config.covariates}")
     seen = faces.take(known).scaled(pixels).pixels
+    seen = evened(seen) if config.level else seen
     return Material(config, voices, seen, voice, face, classes)
+
+
+def evened(pixels: Bytes) -> Bytes:
+    """Pictures (n, s, s, 3) of one mean and one spread in each colour of their middle: the lamp and
+    the skin's tone are taken out."""
+    side = pixels.shape[1]
+    middle = pixels[:, side // 4 : -side // 4, side // 4 : -side // 4].astype(np.float32)
+    mean, spread = middle.mean((1, 2), keepdims=True), middle.std((1, 2), keepdims=True)
+    even = 128 + 48 * (pixels - mean) / np.maximum(spread, 4)
+    return np.clip(np.rint(even), 0, 255).astype(np.uint8)
 
 
 def _wanted(

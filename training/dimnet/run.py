@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,11 +15,11 @@ from torch.nn import functional as F
 from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
-from training.loop import OutOfTime, Run, Schedule, train
+from training.loop import OutOfTime, Run, Schedule, StepLoss, train
 
-from .data import Balanced, DataConfig, Material, Rows
+from .data import IDENTITY, Balanced, DataConfig, Material, Rows, Side
 from .embed import dev_loss
-from .net import DIMNet, Sizes, to_input
+from .net import DIMNet, Sizes, cosine, to_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,10 @@ class Config:
     """Everything that a run depends on."""
 
     seed: int = 0
+    learn: Literal["covariates", "pairs"] = "covariates"  # pairs: what DIMNet is compared with
     smooth: float = 0.05  # of the labels
+    shrink: float = 0.0  # decay of the classifiers alone: people who are alike share directions
+    sharp: float = 10.0  # what cosines of pairs are multiplied by
     check: int = 50  # steps between looks at the held-out development people
     patience: int = 4  # looks without a better one after which it stops
     data: DataConfig = field(default_factory=DataConfig)
@@ -63,7 +68,9 @@ class Learner:
             parts[f"voice {c}"] = (self._entropy(head(voice), said[heard])
                                    + self._entropy(head(voice), said[others])) / 2  # fmt: skip
             parts[f"face {c}"] = self._entropy(head(face), known[seen])
-        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+        large = sum(p.square().sum() for p in self.net.heads.parameters())
+        total = torch.stack(list(parts.values())).sum() + self.config.shrink / 2 * large
+        return {"total": total, **parts}
 
     def _mel(self, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Rows]:
         """Voices, some of them with a second one just as loud; and who else is in each."""
@@ -84,6 +91,46 @@ class Learner:
         if not known.any():
             return logits.sum() * 0
         return F.cross_entropy(logits[known], wanted[known], label_smoothing=self.config.smooth)
+
+
+class PairLearner:
+    """Two branches and no classifier: of a batch of people, one voice and one face of each, whose
+    is whose? The mean cross entropy of both ways (InfoNCE), the contrastive loss of many impostors.
+    """
+
+    def __init__(self, config: Config, material: Material, net: DIMNet) -> None:
+        if IDENTITY not in material.classes:
+            raise ConfigError('learn = "pairs" needs data.covariates = ["identity"]')
+        self.config, self.material, self.net = config, material, net
+        self.heard, self.seen = _by_person(material.voice), _by_person(material.face)
+        for tower in (net.voice.tower, net.face.tower):  # centred: else all become one direction
+            tower[-1].get_parameter("bias").requires_grad_(False)
+        self.device = next(net.parameters()).device
+
+    def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        people = rng.permutation(sorted(self.heard))[: self.config.data.heard]
+        voices, faces = (np.array([rng.choice(rows[p]) for p in people])
+                         for rows in (self.heard, self.seen))  # fmt: skip
+        mel = torch.from_numpy(masked(self.material.mel(voices, rng), rng))
+        pixels = torch.from_numpy(varied(self.material.pixels[faces], rng))
+        voice = self.net.voice(mel.to(self.device))
+        face = self.net.face(to_input(pixels.to(self.device)))
+        alike = self.config.sharp * cosine(voice, face)
+        own = torch.arange(len(people), device=self.device)
+        parts = {"voice": F.cross_entropy(alike, own), "face": F.cross_entropy(alike.T, own)}
+        return {"total": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def _by_person(side: Side) -> dict[int, Rows]:
+    """Identity -> the rows that are learnt from."""
+    rows = side.rows("train", IDENTITY)
+    whose = side.labels[IDENTITY][rows]
+    return {int(p): rows[whose == p] for p in np.unique(whose)}
+
+
+LEARNERS: dict[str, Callable[[Config, Material, DIMNet], StepLoss]] = {
+    "covariates": Learner, "pairs": PairLearner,
+}  # fmt: skip
 
 
 def masked(mel: Floats, rng: np.random.Generator, chance: float = 0.5) -> Floats:
@@ -113,7 +160,7 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     """Trains until the steps are done or the development people are told no better; whether it is
     finished. net.pt is the newest state, best.pt the one to keep."""
     net = build(config, material).to(run.device)
-    learner, most = Learner(config, material, net), run.most
+    learner, most = LEARNERS[config.learn](config, material, net), run.most
     while not stopped(looks := _looks(run.folder), config):
         begun = _step(run.folder)
         if begun >= config.schedule.steps or most <= 0 or time.monotonic() > run.until:

@@ -44,7 +44,8 @@ def folder(root: Path) -> Iterator[Item]:
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         for file in inside:
             if file.suffix.lower() in PICTURES:
-                yield Item(path.stem, str(file.relative_to(root)), _reader(file))
+                person = path.name if path.is_dir() else path.stem  # folders: A.J._Buckley
+                yield Item(person, str(file.relative_to(root)), _reader(file))
 
 
 def table(file: Path) -> Iterator[Item]:

@@ -1,7 +1,8 @@
 """What is known of people, from whichever file a data set came with, as one table.
 
 LibriSpeech's SPEAKERS.TXT, VoxCeleb's and VGGFace2's meta files, JSON {"person": "male"}, and
-tables of one's own: columns person, name, gender, nationality, age; only the first is needed.
+tables of one's own: columns person, name, gender, nationality, age, build, shape; only the first is
+needed.
 """
 
 import csv
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 
-COLUMNS = ("person", "name", "gender", "nationality", "age")
+COLUMNS = ("person", "name", "gender", "nationality", "age", "build", "shape")
 _ALSO = {
     "person": ("voxceleb1 id", "voxceleb2 id", "class_id", "id"),
     "name": ("vggface1 id", "vggface2 id"),
@@ -42,8 +43,11 @@ def write(people: Mapping[str, Known], file: Path) -> None:
 
 
 def called(people: Mapping[str, Known], person: str) -> str:
-    """The one name of a person whom data sets call differently."""
-    return people.get(person, {}).get("name", person)
+    """The one name of a person whom data sets call differently: VoxCeleb2's id to VGGFace2's class
+    to a name, so more than one step."""
+    for _ in range(3):
+        person = people.get(person, {}).get("name", person)
+    return person
 
 
 def covariate(people: Mapping[str, Known], name: str) -> Known:

@@ -1,0 +1,73 @@
+"""Trains, on made-up people, DIMNet with several sets of covariates and a network of pairs.
+
+python -m training.fit pairs --data runs/pairs --to runs/study  # stopped, it goes on
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from engine import config as settings
+from engine.errors import ConfigError
+from training.dimnet.data import load
+from training.dimnet.run import Config, fit, save_config
+from training.loop import Run, pick_device, tell
+
+from .link import CLASSES
+
+CONFIG = Path("configs/train/dimnet-pairs.toml")
+NAMES = {c[0].upper(): c for c in ("identity", *CLASSES)}
+SHARES = ("100", "10", "30")
+WANTED = ("IG", "pairs", "I", "G", "IGA")
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.fit pairs", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--config", type=Path, default=CONFIG)
+    add("--set", action="append", default=[], metavar="a.b=c")
+    add("--data", type=Path, default=Path("runs/pairs"), help="of training.prepare pairs")
+    add("--to", type=Path, default=Path("runs/study"), help="a folder each net below it")
+    add("--only", action="append", metavar="NAME-SHARE", help="IG-100, pairs-10, ...; repeat")
+    add("--minutes", type=float, default=float("inf"), help="save and stop after")
+    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--threads", type=int, default=2)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    plain = settings.load(Config, args.config, args.set)
+    wanted = args.only or [f"{n}-{s}" for s in SHARES for n in WANTED]
+    configs = {name: variant(plain, name, args.data) for name in wanted}
+    until = time.monotonic() + 60 * args.minutes
+    for name, config in configs.items():
+        if not one(config, args.to / name, args.device, until):
+            tell(f"stopped by the time limit; go on with the same command: {args.to}")
+            return
+    tell(f"finished: {', '.join(configs)} in {args.to}")
+
+
+def variant(plain: Config, name: str, data: Path) -> Config:
+    """Of a name such as IG-30 (30 % of the people) or pairs-100."""
+    letters, _, share = name.partition("-")
+    pairs = letters == "pairs"
+    known = pairs or (letters and set(letters) <= set(NAMES))
+    if not known or not share.isdecimal() or not 1 <= int(share) <= 100:
+        raise ConfigError(f"--only {name}: write letters of {''.join(NAMES)}, or pairs, and -10")
+    covariates = ("identity",) if pairs else tuple(NAMES[c] for c in letters)
+    part = replace(
+        plain.data, covariates=covariates, share=int(share) / 100,
+        voices=str(data / "voices"), faces=str(data / "faces"), people=str(data / "people.csv"),
+    )  # fmt: skip
+    return replace(plain, learn="pairs" if pairs else "covariates", data=part)
+
+
+def one(config: Config, folder: Path, device: str, until: float) -> bool:
+    """Whether it is finished."""
+    save_config(folder, config)
+    run = Run(folder, config.seed, pick_device(device), until)
+    return fit(config, run, load(config.data, config.sizes.pixels))
