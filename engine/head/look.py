@@ -15,7 +15,7 @@ from .avatar import Avatar, Face, Garment, Hair, Identity, appearance_of, colour
 from .model import Head
 
 _FACE = Face(skin="#d3a188", lips="#a9635c", brows="#3f2c20", iris="#5f5142", age=32.0)
-_HAIR = Hair("buzz", "#3b2a20")
+_HAIR = Hair("swept", "#3b2a20")
 _PLAIN = Avatar("Persona", face=_FACE, hair=_HAIR, garment=Garment("#3c4654"))
 BASES = {
     "": _PLAIN,
@@ -23,8 +23,7 @@ BASES = {
         _PLAIN, hair=replace(_HAIR, style="bob"),
         face=replace(_FACE, lips="#b45f5d", brow_thickness=0.8, age=29.0)),
     "male": replace(
-        _PLAIN, hair=replace(_HAIR, style="short"),
-        face=replace(_FACE, stubble=0.35, brow_thickness=1.15, age=34.0)),
+        _PLAIN, face=replace(_FACE, lips="#9c6258", stubble=0.55, brow_thickness=1.3, age=36.0)),
 }  # fmt: skip
 
 

@@ -15,8 +15,14 @@ from .model import Model, unit
 from .space import Space
 
 SETTLED = 5.0  # seconds of speech until the imagined head has its full say
+DOUBTED = 0.5  # of its say, where something is wrong with the sound or two people speak
 FLOOR = 0.02  # of reflectance: below it a ratio means nothing
 TINTS = 0.5, 1.6  # how far a place may differ from nobody's
+LIGHT = np.array([0.3, 0.55, 0.15], np.float32)  # what each colour adds to brightness
+# Photographs carry the colour of their light, which the tracker takes for the skin's. So of a tone
+# only its brightness counts: darker skin is that much redder. Of places half the colour counts.
+SKINS = np.array([0.83, 1.03, 1.24], np.float32)
+COLOUR = 0.5
 SILENT = "not enough speech yet: go on speaking"
 FORMING, OPEN = "taking shape", "this voice leaves it open"
 
@@ -48,19 +54,22 @@ class Imagination:
         """Mean embeddings (b, d) of voices -> numbers (b, k + m) of the space."""
         return np.asarray(self.head_net.run(None, {"embedding": unit(embeddings)})[0], np.float32)
 
-    def persona(self, numbers: Floats) -> Persona:
-        """A head's numbers (k + m,) as what is drawn: beside nobody's, so that what the tracker
-        does to every face alike does not show."""
-        own, nobody = self.space.reflectance(numbers), self.space.reflectance(self.space.middle)
-        tone = _tone(own) / _tone(nobody)
-        tint = np.maximum(own, FLOOR) / np.maximum(nobody, FLOOR) / tone
-        return Persona(0.0, 0.0, self.space.identity(numbers), tone.astype(np.float32),
-                       np.clip(tint, *TINTS).astype(np.float32), "", SILENT)  # fmt: skip
-
     @property
     def nobody(self) -> Persona:
         """Before anything is heard."""
-        return self.persona(self.space.middle)
+        return as_persona(self.space, self.space.middle)
+
+
+def as_persona(space: Space, numbers: Floats, kind: str = "") -> Persona:
+    """A head's numbers (k + m,) as what is drawn: beside nobody's, so that what the tracker does
+    to every face alike does not show."""
+    own, nobody = space.reflectance(numbers), space.reflectance(space.middle)
+    tone = _tone(own) / _tone(nobody)
+    tint = np.maximum(own, FLOOR) / np.maximum(nobody, FLOOR) / tone
+    grey = (tint @ LIGHT)[..., None]
+    tint = np.clip(grey * (tint / grey) ** COLOUR, *TINTS).astype(np.float32)
+    skin = np.asarray((tone @ LIGHT) ** SKINS, np.float32)
+    return Persona(0.0, 0.0, space.identity(numbers), skin, tint, kind, SILENT)
 
 
 def _tone(reflectance: Floats) -> Floats:
@@ -82,10 +91,11 @@ class Imagine:
         self._ears, self._imagination = ears, imagination
         self._listen = Listen(ears)
         self._locked = self._forget = False
+        self._kind = ""  # the class that was last sure: hair should not come and go
 
     def push(self, item: AudioChunk) -> list[Persona]:
         if self._forget:
-            self._listen, self._forget = Listen(self._ears), False
+            self._listen, self._forget, self._kind = Listen(self._ears), False, ""
             return [replace(self._imagination.nobody, t=item.t), *self.push(item)]
         heard = self._listen.push(item)
         return [] if self._locked else [self._imagine(voice) for voice in heard]
@@ -107,22 +117,24 @@ class Imagine:
 
     def _imagine(self, voice: Voice) -> Persona:
         middle = self._imagination.space.middle
-        share = min(1.0, voice.seconds / SETTLED)
+        share = min(1.0, voice.seconds / SETTLED) * (DOUBTED if voice.doubts else 1.0)
         wanted = self._imagination.heads(voice.embedding[None])[0]
-        made = self._imagination.persona(middle + np.float32(share) * (wanted - middle))
-        kind = self._kind(voice)
-        words = "; ".join(voice.doubts) or (FORMING if share < 1 else "" if kind else OPEN)
-        if not enough(voice.seconds):
-            words = SILENT
-        return replace(made, t=voice.t, seconds=voice.seconds, kind=kind, words=words, share=share)
+        numbers = middle + np.float32(share) * (wanted - middle)
+        made = as_persona(self._imagination.space, numbers)
+        self._kind = self._named(voice) or self._kind
+        told = "; ".join(voice.doubts) or (FORMING if share < 1 else "" if self._kind else OPEN)
+        words = told if enough(voice.seconds) else SILENT
+        return replace(
+            made, t=voice.t, seconds=voice.seconds, kind=self._kind, words=words, share=share
+        )
 
-    def _kind(self, voice: Voice) -> str:
+    def _named(self, voice: Voice) -> str | None:
         """The class that is sure enough, of the covariate that the model was trained on."""
         classes = self._imagination.about["classes"]
         for covariate in voice.probabilities:
             if (known := self._ears.classes(covariate)) == classes:
-                return voice.named(covariate, known) or ""
-        return ""
+                return voice.named(covariate, known)
+        return None
 
 
 def enough(seconds: float) -> bool:

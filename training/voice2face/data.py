@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.head import Head
 from engine.types import Bytes, Floats
 from engine.voices.features import RATE, LogMel
 from engine.voices.level import Level
@@ -26,6 +27,14 @@ from .space import fit_space, numbers_of
 
 MOST = 15  # seconds of a recording that are heard
 NOISES, NOISE_SECONDS = 40, 4  # of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What the heads' shapes are made of."""
+
+    classes: float = 1.1  # of the head model's own shape of each class that it knows by name
+    people: float = 1.3  # of how the tracker finds people to differ from their class
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,9 @@ def middle(heads: Heads, label: str) -> Floats:
     return np.asarray(np.mean(means, 0), np.float32)
 
 
-def load(config: DataConfig, heads: Path, model: Path | None, shades: int) -> Material:
+def load(
+    config: DataConfig, heads: Path, model: Path | None, shades: int, shapes: Shapes
+) -> Material:
     """ConfigError where voices, faces or heads are missing, or nothing is known of them."""
     both = dimnet.load(config, SIDE)
     label = config.covariates[0]
@@ -91,6 +102,7 @@ def load(config: DataConfig, heads: Path, model: Path | None, shades: int) -> Ma
     found = people.load(heads)
     side = _side(found.people, label, classes, config)
     learnt = side.rows("train", label)
+    found = shaped(found, side.labels[label], classes, learnt, shapes)
     space = fit_space(_some(found, learnt), shades)
     shown = Heads(numbers_of(space, found), side)
     return Material(
@@ -99,6 +111,27 @@ def load(config: DataConfig, heads: Path, model: Path | None, shades: int) -> Ma
         shown, replace(space, middle=middle(shown, label)), label, classes,
         np.concatenate([of_noise(ears, kind, 0) for kind in noises.LEARNT]),
     )  # fmt: skip
+
+
+def shaped(
+    heads: people.Heads, labels: Rows, classes: Sequence[str], learnt: Rows, shapes: Shapes
+) -> people.Heads:
+    """Heads whose shape is the head model's own of their class, and on top what the tracker found
+    to set each person apart.
+
+    The tracker sees the shape of a class hardly at all, and its mean person is not the model's.
+    """
+    presets = Head.load().presets
+    modes = heads.identity.shape[1]
+    own = [presets[c][:modes] if c in presets else np.zeros(modes) for c in classes]
+    apart = heads.identity.copy()
+    for number in range(-1, len(classes)):
+        mine = labels == number
+        mean = learnt[labels[learnt] == number] if number >= 0 else learnt
+        apart[mine] -= heads.identity[mean].mean(0) if len(mean) else 0
+    shape = np.stack([*own, np.mean(own, 0)])[labels]
+    identity = shapes.classes * shape + shapes.people * apart
+    return replace(heads, identity=identity.astype(np.float32))
 
 
 def heard(ears: Model, frames: Floats) -> Floats:
@@ -133,3 +166,8 @@ def _side(names: Sequence[str], label: str, classes: tuple[str, ...], config: Da
     labels = [classes.index(known[n]) if known.get(n) in classes else -1 for n in called]
     parts = np.array([dimnet.part_of(n, config) for n in called])
     return Side(called, {label: np.array(labels, np.int64)}, parts)
+
+
+def held(side: Side, label: str) -> Rows:
+    """Items of people never trained on whose class is known."""
+    return side.rows("held", label)

@@ -18,7 +18,7 @@ from training.dimnet.net import to_input
 from training.dimnet.run import varied
 from training.loop import OutOfTime, Run, Schedule, train
 
-from .data import Material, load
+from .data import Material, Shapes, load
 from .losses import critic_loss, generator_loss, too_alike, unmoved
 from .net import Both, Generator, Sizes
 
@@ -49,6 +49,7 @@ class Config:
     memory: int = 300  # steps over which the generator is averaged
     half: bool = True  # whether the nets compute in bfloat16
     data: DataConfig = field(default_factory=DataConfig)
+    shapes: Shapes = field(default_factory=Shapes)
     sizes: Sizes = field(default_factory=Sizes)
     weights: Weights = field(default_factory=Weights)
     schedule: Schedule = field(default_factory=Schedule)
@@ -56,7 +57,7 @@ class Config:
 
 def material_of(config: Config) -> Material:
     model = Path(config.model) if config.model else None
-    return load(config.data, Path(config.heads), model, config.sizes.shades)
+    return load(config.data, Path(config.heads), model, config.sizes.shades, config.shapes)
 
 
 def build(config: Config, material: Material) -> Both:
