@@ -103,7 +103,7 @@ def state(persona: Persona) -> str:
 def paint(persona: Persona, w: int, h: int) -> Bytes:
     """(h, w, 4) premultiplied: the notice, what is going on, and how much was heard."""
     sheet = Image.new("RGBA", (w, h), (0, 0, 0, 0))
-    pen, u = ImageDraw.Draw(sheet), min(w, h) / 512
+    pen, u = ImageDraw.Draw(sheet), max(min(w, h) / 512, 0.7)
     words, small, font = capital(state(persona)), letters(round(12 * u)), letters(round(15 * u))
     lines = fitting(pen, words, font, w - 48 * u) if words else []
     top = h - (34 + 20 * len(lines)) * u

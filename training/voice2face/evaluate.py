@@ -44,14 +44,14 @@ def report(run: Path, to: Path | None) -> dict[str, Any]:
     material = material_of(config)
     if not len(measure.held(material.voice, material.label)):
         raise ConfigError(f"{run} held nobody out: train with data.fold")
-    net, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)
-    judge, made = FaceJudge(material), measure.for_held(net, material)
+    nets, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)
+    judge, made = FaceJudge(material), measure.for_held(nets, material)
     if to is not None:
         to.mkdir(parents=True, exist_ok=True)
         pictures.curves(run, to / "voice2face-curves.png")
-        pictures.thumbnails(net, material, ears, made, to / "voice2face-faces.png")
+        pictures.thumbnails(nets, material, ears, made, to / "voice2face-faces.png")
         pictures.heads(material, made, to / "voice2face-heads.png")
-    matches = measure.matches(net, material, judge)
+    matches = measure.matches(nets, material, judge)
     if material.label in ears.heads:
         matches["faces by DIMNet's face net, whole"] = measure.second_judge(made, ears)
     return {
@@ -59,8 +59,8 @@ def report(run: Path, to: Path | None) -> dict[str, Any]:
         "held out": {"speakers": len({material.voice.names[r] for r in made.rows})},
         "right": matches,
         "1:2": measure.matching(made, material, judge),
-        "noise": measure.noise(net, material, ears, made),
-        "diversity": measure.diversity(net, material, made),
+        "noise": measure.noise(nets, material, ears, made),
+        "diversity": measure.diversity(nets, material, made),
     }
 
 

@@ -29,7 +29,7 @@ class _Face(nn.Module):
         self.face = face
 
     def forward(self, embedding: Tensor) -> Tensor:
-        made = self.face(embedding[:, :, None, None]).clamp(-1, 1)
+        made = self.face(embedding).clamp(-1, 1)
         return (made * 0.5 + 0.5).permute(0, 2, 3, 1)
 
 
@@ -38,14 +38,15 @@ def export(run: Path, to: Path, figures: Path | None = None) -> Path:
     `figures`: of training.evaluate voice2face --json, on people who were held out."""
     config = saved_config(run)
     material = material_of(config)
-    generator = trained(run, material).mean
+    nets = trained(run, material)
     with torch.no_grad():
-        halve(generator)
+        halve(nets.face)
+        halve(nets.head)
     to.mkdir(parents=True, exist_ok=True)
     example = F.normalize(torch.randn(2, config.sizes.dim))
     worst = max(
-        write(_Face(generator.face), example, "embedding", to / "face.onnx", "pixels"),
-        write(generator.head, example, "embedding", to / "head.onnx", "numbers"),
+        write(_Face(nets.face), example, "embedding", to / "face.onnx", "pixels"),
+        write(nets.head, example, "embedding", to / "head.onnx", "numbers"),
     )
     material.space.save(to / "space.npz")
     measured = json.loads(figures.read_text(encoding="utf-8")) if figures else {}

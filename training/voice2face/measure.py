@@ -13,8 +13,7 @@ from training.dimnet.trials import Items
 from . import noises
 from .data import Material, held, of_noise
 from .judge import FaceJudge, head_judge
-from .net import Both
-from .run import imagine
+from .run import Generators, imagine
 
 PREFIXES = (1, 2, 5, 15)  # seconds of speech
 COUNT = 4000  # trials
@@ -36,14 +35,14 @@ def to_bytes(faces: Floats) -> Bytes:
     return np.asarray(np.rint(faces * 127.5 + 127.5), np.uint8)
 
 
-def for_held(net: Both, material: Material) -> Imagined:
+def for_held(nets: Generators, material: Material) -> Imagined:
     rows = held(material.voice, material.label)
     rows = rows[np.array(material.how)[rows] == "clean"]
-    faces, heads = imagine(net.mean, material.whole(rows))
+    faces, heads = imagine(nets, material.whole(rows))
     return Imagined(rows, material.voice.labels[material.label][rows], to_bytes(faces), heads)
 
 
-def matches(net: Both, material: Material, judge: FaceJudge) -> dict[str, tuple[float, int]]:
+def matches(nets: Generators, material: Material, judge: FaceJudge) -> dict[str, tuple[float, int]]:
     """How often what is imagined is taken for the voice's class, and of how many; beside how often
     the judges are right on real ones."""
     label = material.label
@@ -61,7 +60,7 @@ def matches(net: Both, material: Material, judge: FaceJudge) -> dict[str, tuple[
         for most in PREFIXES if way == "clean" else (PREFIXES[-1],):
             mine = rows[how[rows] == way]
             mine = mine[[len(material.seconds[r]) >= min(most, PREFIXES[-2]) for r in mine]]
-            faces, numbers = imagine(net.mean, material.whole(mine, most))
+            faces, numbers = imagine(nets, material.whole(mine, most))
             wanted = material.voice.labels[label][mine]
             name = f"{way}, {'whole' if most == PREFIXES[-1] else f'{most} s'}"
             found[f"faces, {name}"] = _right(judge(to_bytes(faces)), wanted)
@@ -97,7 +96,7 @@ def matching(made: Imagined, material: Material, judge: FaceJudge) -> Figures:
     return found
 
 
-def noise(net: Both, material: Material, ears: Model, made: Imagined) -> Figures:
+def noise(nets: Generators, material: Material, ears: Model, made: Imagined) -> Figures:
     """How far noise that is forced on the net leads from the mean face and head, as a share of how
     far voices do; by kinds of noise, those that were learnt from and those that were not."""
     mean, middle = material.mean_face(), material.space.middle
@@ -105,13 +104,13 @@ def noise(net: Both, material: Material, ears: Model, made: Imagined) -> Figures
     head = np.abs(made.heads - middle).mean()
     found = {}
     for kind in (*noises.LEARNT, *noises.KEPT):
-        faces, heads = imagine(net.mean, of_noise(ears, kind, 1))
+        faces, heads = imagine(nets, of_noise(ears, kind, 1))
         found[f"face, {kind}"] = float(np.abs(faces - mean).mean() / face)
         found[f"head, {kind}"] = float(np.abs(heads - middle).mean() / head)
     return found
 
 
-def diversity(net: Both, material: Material, made: Imagined) -> Figures:
+def diversity(nets: Generators, material: Material, made: Imagined) -> Figures:
     """Mean difference between what is imagined for two people of one class, as a share of that
     between real ones; and what two halves of one recording differ by, as a share of the first."""
     label = material.label
@@ -122,7 +121,7 @@ def diversity(net: Both, material: Material, made: Imagined) -> Figures:
     own_heads = _within(made.heads, made.labels)
     halves = [[material.seconds[r][k::2].mean(0) for r in made.rows] for k in (0, 1)]
     unit = [np.stack(h) / np.linalg.norm(np.stack(h), axis=1, keepdims=True) for h in halves]
-    (f1, h1), (f2, h2) = (imagine(net.mean, e) for e in unit)
+    (f1, h1), (f2, h2) = (imagine(nets, e) for e in unit)
     return {
         "faces of one class": own / real,
         "heads of one class": own_heads / shapes,

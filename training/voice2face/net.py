@@ -1,11 +1,12 @@
 """The nets of Voice2Face, section 3: a generator from a voice's embedding, and its critics.
 
-Differences from the paper: widths are a share of its own (0.5 as shipped); the embedding is the
-shipped DIMNet's; and the generator has a second output, a head of this project's (identity and
-reflectance, see space.py), with a critic of its own. As in the authors' code: deconvolutions 4x4/2,
-no normalisation, no tanh at the end.
+Differences from the paper: widths are a share of its own (a quarter as shipped); the embedding is
+the shipped DIMNet's; and there is a second generator, of a head of this project's (identity and
+reflectance, see engine.voices.space), with a critic of its own. As in the authors' code:
+deconvolutions 4x4/2, no normalisation, no tanh at the end.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -26,20 +27,32 @@ class Sizes:
     shades: int = 24  # coefficients of the reflectance
 
 
-class Generator(nn.Module):
-    """Unit embeddings (b, dim) -> faces (b, 3, 64, 64), about [-1, 1], and heads (b, n)."""
+class Painter(nn.Module):
+    """Unit embeddings (b, dim) -> faces (b, 3, 64, 64), about [-1, 1]."""
 
-    def __init__(self, sizes: Sizes, numbers: int) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         first, *rest = _widths(GENERATOR, sizes.width)
         layers: list[nn.Module] = [nn.ConvTranspose2d(sizes.dim, first, 4, 1, 0), nn.ReLU()]
         for inner, outer in zip([first, *rest], rest, strict=False):
             layers += [nn.ConvTranspose2d(inner, outer, 4, 2, 1), nn.ReLU()]
-        self.face = nn.Sequential(*layers, nn.Conv2d(rest[-1], 3, 1))
-        self.head = _layers(sizes.dim, sizes.hidden, numbers)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(rest[-1], 3, 1))
 
-    def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        return self.face(embedding[:, :, None, None]).float(), self.head(embedding).float()
+    def forward(self, embedding: Tensor) -> Tensor:
+        made: Tensor = self.layers(embedding[:, :, None, None])
+        return made.float()
+
+
+class Sculptor(nn.Module):
+    """Unit embeddings (b, dim) -> heads (b, numbers), of about unit spread."""
+
+    def __init__(self, sizes: Sizes, numbers: int) -> None:
+        super().__init__()
+        self.layers = _layers(sizes.dim, sizes.hidden, numbers)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        made: Tensor = self.layers(embedding)
+        return made.float()
 
 
 class Critic(nn.Module):
@@ -69,16 +82,14 @@ def head_critic(sizes: Sizes, numbers: int, classes: int) -> Critic:
     return Critic(_layers(numbers, sizes.hidden, sizes.dim, nn.LeakyReLU(LEAK)), sizes.dim, classes)
 
 
-class Both(nn.Module):
-    """All that is trained together, and the generator's running mean, which is what is kept."""
+class Pair(nn.Module):
+    """A generator and its critic, which are trained together, and the generator's running mean,
+    which is what is kept."""
 
-    def __init__(self, sizes: Sizes, numbers: int, classes: int) -> None:
+    def __init__(self, generator: nn.Module, critic: Critic) -> None:
         super().__init__()
-        self.generator = Generator(sizes, numbers)
-        self.mean = Generator(sizes, numbers).requires_grad_(False)
-        self.mean.load_state_dict(self.generator.state_dict())
-        self.face_critic = face_critic(sizes, classes)
-        self.head_critic = head_critic(sizes, numbers, classes)
+        self.generator, self.critic = generator, critic
+        self.mean = copy.deepcopy(generator).requires_grad_(False)
 
     @torch.no_grad()
     def average(self, step: int, memory: float) -> None:

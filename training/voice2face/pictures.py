@@ -20,9 +20,10 @@ from engine.voices.model import Model
 from . import noises
 from .data import Material, of_noise
 from .measure import Imagined, to_bytes
-from .net import SIDE, Both
-from .run import NET, imagine
+from .net import SIDE
+from .run import KINDS, Generators, imagine
 
+TERMS = ("spread", "quiet", "recall")
 EACH = 5  # voices of each class
 LARGER = 3
 GAP = 6
@@ -34,15 +35,15 @@ def curves(run: Path, to: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # here: 0.3 s
     from matplotlib.figure import Figure
 
-    logged = _logged(run / "board" / NET)
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
-    groups = (("face", "face critic"), ("head", "head critic"), ("spread", "quiet", "recall"))
-    for axes, names in zip(figure.subplots(1, 3), groups, strict=True):
+    groups = [(k, names) for k in KINDS for names in (("critic", "generator"), TERMS)]
+    for axes, (kind, names) in zip(figure.subplots(1, len(groups)), groups, strict=True):
+        logged = _logged(run / "board" / kind)
         for name in names:
             if name in logged:
                 axes.plot(*zip(*logged[name], strict=True), label=name)
-        axes.set(xlabel="step", ylabel="loss")
+        axes.set(xlabel="step", title=f"{kind}s")
         axes.legend()
     try:
         figure.savefig(to, dpi=100)
@@ -63,12 +64,12 @@ def chosen(made: Imagined, classes: int) -> list[int]:
     return [int(k) for c in range(classes) for k in np.flatnonzero(made.labels == c)[:EACH]]
 
 
-def thumbnails(net: Both, material: Material, ears: Model, made: Imagined, to: Path) -> None:
+def thumbnails(nets: Generators, material: Material, ears: Model, made: Imagined, to: Path) -> None:
     """Columns are voices, rows what is imagined after 1 s, 5 s and all of it; then noise."""
     rows = made.rows[chosen(made, len(material.classes))]
-    lines = [to_bytes(imagine(net.mean, material.whole(rows, most))[0]) for most in (1, 5, 15)]
+    lines = [to_bytes(imagine(nets, material.whole(rows, most))[0]) for most in (1, 5, 15)]
     kinds = (*noises.LEARNT, *noises.KEPT)
-    still = [imagine(net.mean, of_noise(ears, kind, 1)[:1])[0][0] for kind in kinds]
+    still = [imagine(nets, of_noise(ears, kind, 1)[:1])[0][0] for kind in kinds]
     mean = material.mean_face()
     last = to_bytes(np.stack([*still, *[mean] * (len(rows) - len(still))])[: len(rows)])
     _write(_sheet([*lines, last], SIDE * LARGER), to)
