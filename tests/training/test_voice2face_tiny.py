@@ -130,7 +130,7 @@ def test_resume_is_exact(whole, tiny, material, tmp_path):
 
 
 def test_the_export_imagines_the_same(whole, material, tmp_path):
-    model = export(whole, tmp_path / "model")
+    model = export(whole, material, tmp_path / "model")
     ears = Model.load()
     imagination = Imagination.load(ears, model)
     voices = material.whole(np.arange(4))

@@ -16,6 +16,7 @@ from engine.voices.model import Model
 from training.loop import tell
 
 from . import measure, pictures
+from .data import Material
 from .judge import FaceJudge
 from .run import material_of, saved_config, trained
 from .scores import score
@@ -32,16 +33,15 @@ def main(argv: list[str]) -> None:
         return
     if args.run is None:
         raise ConfigError("give --run DIR, a training's folder that held people out")
-    found = report(args.run, args.pictures)
+    found = report(args.run, material_of(saved_config(args.run)), args.pictures)
     tell(table(found))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def report(run: Path, to: Path | None) -> dict[str, Any]:
+def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
     """All figures of a run; pictures into the folder `to`."""
     config = saved_config(run)
-    material = material_of(config)
     if not len(measure.held(material.voice, material.label)):
         raise ConfigError(f"{run} held nobody out: train with data.fold")
     nets, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)

@@ -33,11 +33,10 @@ class _Face(nn.Module):
         return (made * 0.5 + 0.5).permute(0, 2, 3, 1)
 
 
-def export(run: Path, to: Path, figures: Path | None = None) -> Path:
-    """Writes the averaged generator, weights in half precision and computing in single.
+def export(run: Path, material: Material, to: Path, figures: Path | None = None) -> Path:
+    """Writes the averaged generators, weights in half precision and computing in single.
     `figures`: of training.evaluate voice2face --json, on people who were held out."""
     config = saved_config(run)
-    material = material_of(config)
     nets = trained(run, material)
     with torch.no_grad():
         halve(nets.face)
@@ -84,4 +83,5 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
     parser.add_argument("--figures", type=Path, help="JSON of training.evaluate voice2face --json")
     args = parser.parse_args(argv)
-    tell(str(export(args.run, args.to or args.run / "model", args.figures)))
+    material = material_of(saved_config(args.run))
+    tell(str(export(args.run, material, args.to or args.run / "model", args.figures)))

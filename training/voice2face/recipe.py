@@ -29,10 +29,11 @@ def main(argv: list[str]) -> None:
     torch.set_num_threads(args.threads)
     until = time.monotonic() + 60 * args.minutes
     run = Run(folder, config.seed, pick_device(args.device), until)
-    if not fit(config, run, material_of(config)):
+    material = material_of(config)
+    if not fit(config, run, material):
         tell(f"stopped by the time limit; go on with --resume {folder}")
         return
-    tell(f"finished; model in {export(folder, folder / 'model')}")
+    tell(f"finished; model in {export(folder, material, folder / 'model')}")
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -13,9 +13,10 @@ def fit_space(heads: Heads, shades: int) -> Space:
     roots = _roots(heads)
     mean = roots.mean(0)
     away = (roots - mean).reshape(len(roots), -1)
-    _, sizes, parts = np.linalg.svd(away, full_matrices=False)
-    count = min(shades, len(sizes) - 1)
-    basis = parts[:count] * (sizes[:count, None] / np.sqrt(len(roots)))
+    count = min(shades, len(roots) - 1)
+    sizes, sides = np.linalg.eigh(away @ away.T)  # there are fewer people than texels
+    sizes, sides = sizes[-count:][::-1], sides[:, -count:][:, ::-1]
+    basis = sides.T @ away / np.sqrt(len(roots))
     scale = np.maximum(heads.identity.std(0), 1e-3)
     nobody = np.zeros(len(scale) + count)
     shapes = (heads.identity.mean(0), scale, mean, basis.reshape(count, *mean.shape), nobody)
