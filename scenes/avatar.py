@@ -17,7 +17,7 @@ from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_la
 from engine.render.light import LightBaker
 from engine.render.locks import Hair, make_hair
 from engine.render.skin import paint_skin
-from engine.render.surface import Normals, Surface, head_corners
+from engine.render.surface import Corners, Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
@@ -40,11 +40,18 @@ class Scene:
     needs = ("speech",)
 
     def __init__(
-        self, canvas: Canvas, head: Head, appearance: Appearance, config: RenderConfig
+        self,
+        canvas: Canvas,
+        head: Head,
+        appearance: Appearance,
+        config: RenderConfig,
+        corners: Corners | None = None,
     ) -> None:
+        """`corners`: the head's, where another avatar of it has them already."""
         self.canvas, self.head, self.config = canvas, head, config
         ctx = canvas.ctx
-        corners = head_corners(head, lash_uv(head), mapped=appearance.tint is not None)
+        if corners is None:
+            corners = avatar_corners(head, appearance)
         self.person = head.person(appearance.identity)
         self.surface = Surface(ctx, corners)
         self.normals = Normals(head.faces, len(head.neutral))
@@ -228,6 +235,11 @@ class Scene:
         }
         for built in self.programs.values():
             set_uniforms(built, **values)
+
+
+def avatar_corners(head: Head, look: Appearance) -> Corners:
+    """What does not move; on the face's map too, where the skin has a tint."""
+    return head_corners(head, lash_uv(head), mapped=look.tint is not None)
 
 
 def _inner_lips(head: Head) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from engine.render.config import RenderConfig
 from engine.types import Appearance, Bytes, Persona, World
 
 from ._verify_panel import BRIGHT, MINT, SOFT, capital, fitting, letters
-from .avatar import SHADERS
+from .avatar import SHADERS, avatar_corners
 from .avatar import Scene as Avatar
 
 NOTICE = "Imagined from a voice, not a likeness of anybody"
@@ -27,7 +27,11 @@ class Scene:
         self, canvas: Canvas, head: Head, appearance: Appearance, config: RenderConfig
     ) -> None:
         self.canvas = canvas
-        self.avatars = {k: Avatar(canvas, head, base(k, appearance, head), config) for k in BASES}
+        corners = avatar_corners(head, appearance)
+        self.avatars = {
+            kind: Avatar(canvas, head, base(kind, appearance, head), config, corners)
+            for kind in BASES
+        }
         self._shown, self._since, self._before = "", -np.inf, ""
         self._old = _Layer(canvas, 4)
         self._words = _Layer(canvas, 4)

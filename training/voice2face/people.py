@@ -87,7 +87,8 @@ def prepare(sources: Sequence[Path], known: Collection[str], to: Path) -> Heads:
             names.append(name)
             identity.append(seen.identity)
             size = (TEXELS, TEXELS)
-            reflectance.append(cv2.resize(seen.reflectance, size, interpolation=cv2.INTER_AREA))
+            small = cv2.resize(seen.reflectance, size, interpolation=cv2.INTER_AREA)
+            reflectance.append(np.asarray(small, np.float32))
     if not names:
         raise ConfigError(f"nobody of {', '.join(map(str, sources))} is both known and seen well")
     to.mkdir(parents=True, exist_ok=True)

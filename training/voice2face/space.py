@@ -17,6 +17,8 @@ def fit_space(heads: Heads, shades: int) -> Space:
     sizes, sides = np.linalg.eigh(away @ away.T)  # there are fewer people than texels
     sizes, sides = sizes[-count:][::-1], sides[:, -count:][:, ::-1]
     basis = sides.T @ away / np.sqrt(len(roots))
+    largest = basis[np.arange(count), np.abs(basis).argmax(1)]
+    basis *= np.sign(largest)[:, None]  # or every machine would choose its own
     scale = np.maximum(heads.identity.std(0), 1e-3)
     nobody = np.zeros(len(scale) + count)
     shapes = (heads.identity.mean(0), scale, mean, basis.reshape(count, *mean.shape), nobody)
