@@ -57,6 +57,7 @@ FLAGS = (
     Flag("--record", "files.record", "FILE", "write an .mp4 with picture and sound"),
     Flag("--motion", "files.motion", "FILE", "write a .csv of ARKit-52 weights and head angles"),
     Flag("--mesh", "files.mesh", "FILE", "write an .npz of vertices and landmarks"),
+    Flag("--persona", "files.persona", "FILE", "write a .toml of the avatar that was imagined"),
     Flag("--params", "files.params", "FILE", "write an .npz of what is tracked of a camera's face"),
 )
 

@@ -21,13 +21,14 @@ from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
-from .deliver.views import view_route
+from .deliver.views import persona_route, view_route
 from .errors import ConfigError
 from .faces import FacesConfig
 from .feeding import feed, share
 from .head import Head
 from .head.avatar import load_appearance
 from .head.life import Life, LifeConfig
+from .imagining import DOINGS, Imagining, PersonaConfig
 from .outside import Outside
 from .render import RenderConfig, Screen
 from .render.scene import check_scene, scene_needs
@@ -70,6 +71,7 @@ class LiveConfig:
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
     verify: PresenceConfig = field(default_factory=PresenceConfig)
+    persona: PersonaConfig = field(default_factory=PersonaConfig)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -107,7 +109,12 @@ class Parts:
 
     def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
         head = Head.load()
-        appearance = load_appearance(config.render.avatar, head)
+        self.imagining: Imagining | None = None
+        if "persona" in scene_needs(config.render.scene):
+            self.imagining = Imagining(config.persona, head, config.provider)
+            appearance = self.imagining.nobody
+        else:
+            appearance = load_appearance(config.render.avatar, head)
         shaping = config.motion.shaping
         writing = Writers(config.files, config.render, head, appearance, shaping)
         self.writers = closing.enter_context(writing)
@@ -179,6 +186,8 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         raise ConfigError(
             "nothing would come out: with --no-serve give --record, --motion or --mesh"
         )
+    if config.files.persona and "persona" not in scene_needs(config.render.scene):
+        raise ConfigError("--persona needs the scene that imagines one: --scene persona")
     stats = Stats()
     async with AsyncExitStack() as closing:
         closing.enter_context(threadpool_limits(1))  # more only spin: our products are small
@@ -218,6 +227,8 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
             connect(flow, config, parts, senses, watching, to16, server, outside, stop)
+    if parts.imagining and config.files.persona:
+        parts.imagining.save(config.files.persona)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
@@ -258,6 +269,8 @@ def serving(
         routes += enroll_routes(watching.presence.begin_enrolment)
     if watching.drive:
         routes.append(view_route(VIEWS, watching.choose))
+    if parts.imagining:
+        routes.append(persona_route(DOINGS, parts.imagining.do))
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -281,6 +294,8 @@ def about_page(
         "lookahead": parts.speech.lookahead,
         "enrolls": watching.presence is not None and config.verify.enroll,
     }
+    if parts.imagining:
+        return lambda: fixed | (parts.imagining.about() if parts.imagining else {})
     if senses.camera is None:
         return lambda: fixed
     seen = {"describe": senses.camera.describe}
@@ -325,7 +340,10 @@ def connect(
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
     if camera:
         worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds, outside)
-    flow.run(heard, *watching.says(to16, parts, config.render.fps), parts.life, to=worlds)
+    ways = [*watching.says(to16, parts, config.render.fps), parts.life]
+    if parts.imagining:
+        ways = [ways[0], parts.imagining.overhear, *ways[1:], parts.imagining.become]
+    flow.run(heard, *ways, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
 

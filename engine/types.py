@@ -132,6 +132,7 @@ class Appearance:
     age: float = 30.0  # years: drives wrinkles, pores and grey
     freckles: float = 0.0  # in [0, 1]
     stubble: float = 0.0  # in [0, 1]
+    tint: Floats | None = None  # (s, s, 3) on the face's map: how many times as bright it is there
     extra: dict[str, float] = field(default_factory=dict)
 
 
@@ -200,6 +201,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Persona:
+    """The head that is imagined for a voice: nobody's, and no likeness of whoever speaks."""
+
+    t: float
+    seconds: float  # of speech that it comes from; at 0 it is nobody in particular
+    identity: Floats  # (k,) coefficients of the head's identity basis
+    tone: Floats  # (3,) linear light: how many times as bright as nobody's the skin is
+    tint: Floats  # (s, s, 3) the same place by place beside that, on the face's map
+    kind: str  # the class of voice, where that is sure; "" where it is not
+    words: str  # what there is to say to a person; "" where all is well
+    share: float = 0.0  # in [0, 1]: how far it has come from nobody
+    locked: bool = False  # whether further speech changes it
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that a scene may know of the moment t."""
 
@@ -208,6 +224,7 @@ class World:
     motion: Motion
     seen: Seen | None = None  # where a scene needs "track" and shows more than an avatar
     present: Present | None = None  # where the scene needs "verify"
+    persona: Persona | None = None  # where the scene needs "persona"
 
 
 @dataclass(frozen=True, slots=True)

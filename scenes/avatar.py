@@ -1,5 +1,6 @@
 """The avatar: a head and shoulders that speak."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from engine.render.eyes import Lids, eye_uniforms, lash_uv, paint_iris, paint_la
 from engine.render.light import LightBaker
 from engine.render.locks import Hair, make_hair
 from engine.render.skin import paint_skin
-from engine.render.surface import Normals, Surface, head_corners
+from engine.render.surface import Corners, Normals, Surface, head_corners
 from engine.types import Appearance, Floats, World
 
 SHADERS = Path(__file__).parent / "shaders"
@@ -39,11 +40,18 @@ class Scene:
     needs = ("speech",)
 
     def __init__(
-        self, canvas: Canvas, head: Head, appearance: Appearance, config: RenderConfig
+        self,
+        canvas: Canvas,
+        head: Head,
+        appearance: Appearance,
+        config: RenderConfig,
+        corners: Corners | None = None,
     ) -> None:
+        """`corners`: the head's, where another avatar of it has them already."""
         self.canvas, self.head, self.config = canvas, head, config
         ctx = canvas.ctx
-        corners = head_corners(head, lash_uv(head))
+        if corners is None:
+            corners = avatar_corners(head, appearance)
         self.person = head.person(appearance.identity)
         self.surface = Surface(ctx, corners)
         self.normals = Normals(head.faces, len(head.neutral))
@@ -52,7 +60,8 @@ class Scene:
         self.albedo = paint_skin(ctx, SHADERS, head, corners, appearance)
         self.iris = paint_iris(ctx, appearance)
         self.programs: dict[str, Any] = {}
-        self._skin = self._part("skin", ["skin"], albedo=0, wrap=SKIN_WRAP)
+        self._tint: moderngl.Texture | None = None
+        self._skin = self._part(self._complexion(appearance), ["skin"], albedo=0, wrap=SKIN_WRAP)
         self._cloth = self._garment(appearance)
         self._eyes = self._part("eye", ["eye_left", "eye_right"], iris=0, **eye_uniforms(head))
         self.lash_sheet = paint_lashes(ctx, appearance)
@@ -75,6 +84,8 @@ class Scene:
         self._draw_hair()  # first, for it hides much of the rest
         self.canvas.ctx.enable(moderngl.CULL_FACE)
         self.albedo.use(0)
+        if self._tint:
+            self._tint.use(1)
         self._skin.render()
         self.cloth.weave.use(0)
         self._cloth.render()
@@ -84,6 +95,24 @@ class Scene:
         self._draw_mouth()
         self.draw_wall()
         self._draw_lashes()
+
+    def _complexion(self, look: Appearance) -> str:
+        """The skin's material; what a tinted one needs."""
+        if look.tint is None:
+            return "skin"
+        self.programs["tinted"] = self._program("tinted", albedo=0, wrap=SKIN_WRAP, tint=1)
+        self.tint((1.0, 1.0, 1.0), look.tint)
+        return "tinted"
+
+    def tint(self, tone: Sequence[float] | Floats, tint: Floats) -> None:
+        """How many times as bright as painted the skin is: all of it (3,), and beside that the
+        face place by place (s, s, 3). Only for an appearance that has a tint."""
+        side = len(tint)
+        if self._tint is None or self._tint.size[0] != side:
+            self._tint = self.canvas.ctx.texture((side, side), 3, alignment=1)
+        halves = np.rint(np.clip(tint / 2, 0, 1) * 255).astype(np.uint8)
+        self._tint.write(np.ascontiguousarray(halves).tobytes())
+        set_uniforms(self.programs["tinted"], tone=tuple(float(v) for v in tone))
 
     def draw_wall(self) -> None:
         """The background, where nothing is drawn yet."""
@@ -206,6 +235,11 @@ class Scene:
         }
         for built in self.programs.values():
             set_uniforms(built, **values)
+
+
+def avatar_corners(head: Head, look: Appearance) -> Corners:
+    """What does not move; on the face's map too, where the skin has a tint."""
+    return head_corners(head, lash_uv(head), mapped=look.tint is not None)
 
 
 def _inner_lips(head: Head) -> tuple[Any, Any]:

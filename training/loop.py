@@ -27,6 +27,7 @@ class Schedule:
     rate: float = 1e-3  # learning rate
     optimiser: Literal["adam", "sgd"] = "adam"
     momentum: float = 0.9  # of sgd
+    beta: float = 0.9  # the same of adam; adversaries want less
     decay: float = 0.0  # of weights, as an L2 penalty
     drop_at: float = 0.8  # share of the steps after which the rate falls
     drop: float = 0.1  # by this factor, smoothly (half a cosine) from drop_at to the end
@@ -45,7 +46,7 @@ class Schedule:
         wanted = [p for p in net.parameters() if p.requires_grad]
         if self.optimiser == "sgd":
             return torch.optim.SGD(wanted, self.rate, self.momentum, weight_decay=self.decay)
-        return torch.optim.Adam(wanted, self.rate, weight_decay=self.decay)
+        return torch.optim.Adam(wanted, self.rate, (self.beta, 0.999), weight_decay=self.decay)
 
 
 @dataclass(frozen=True, slots=True)

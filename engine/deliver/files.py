@@ -25,6 +25,7 @@ class FilesConfig:
     motion: Path | None = None  # .csv: ARKit-52 weights and head angles; .glb: a head that moves
     mesh: Path | None = None  # .npz: vertices and landmarks
     params: Path | None = None  # .npz: what is tracked of the face before the camera
+    persona: Path | None = None  # .toml: the avatar that was imagined by the end
 
 
 Writer = Recorder | MotionFile | GlbFile | MeshFile

@@ -312,6 +312,7 @@ class Server:
                 "matte": self._fanout.matte,
                 "camera": self._info().get("camera"),
                 "driven": self._info().get("driven"),
+                "persona": self._info().get("persona"),
                 "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),

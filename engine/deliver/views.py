@@ -1,10 +1,13 @@
-"""What a page may ask of a scene with a camera: `POST /view {"view": NAME}`."""
+"""What a page may ask of a scene: `POST /view {"view": NAME}`, `POST /persona {"do": WHAT}`."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
+from ..errors import EngineError
 from .guard import refuse
 
 
@@ -12,14 +15,38 @@ def view_route(known: tuple[str, ...], choose: Callable[[str], None]) -> web.Rou
     """`choose` is called with one of `known`; anything else is refused."""
 
     async def answer(request: web.Request) -> web.Response:
-        try:
-            asked = json.loads((await request.read()).decode())
-        except (ValueError, RecursionError):
-            return refuse(400, "the body is not JSON")
-        view = asked.get("view") if isinstance(asked, dict) else None
-        if view not in known:
-            return refuse(400, f"view should be one of {', '.join(known)}")
+        view = await _asked(request, "view", known)
+        if isinstance(view, web.Response):
+            return view
         choose(view)
         return web.json_response({"view": view})
 
     return web.post("/view", answer)
+
+
+def persona_route(known: tuple[str, ...], do: Callable[[str], dict[str, Any]]) -> web.RouteDef:
+    """`do` is called with one of `known`, beside the loop, for it may write a file; 409 with its
+    reason where it cannot."""
+
+    async def answer(request: web.Request) -> web.Response:
+        what = await _asked(request, "do", known)
+        if isinstance(what, web.Response):
+            return what
+        try:
+            return web.json_response(await asyncio.to_thread(do, what))
+        except EngineError as e:
+            return refuse(409, str(e))
+
+    return web.post("/persona", answer)
+
+
+async def _asked(request: web.Request, key: str, known: tuple[str, ...]) -> "str | web.Response":
+    """The body's one word, or what to answer instead."""
+    try:
+        asked = json.loads((await request.read()).decode())
+    except (ValueError, RecursionError):
+        return refuse(400, "the body is not JSON")
+    word = asked.get(key) if isinstance(asked, dict) else None
+    if not isinstance(word, str) or word not in known:
+        return refuse(400, f"{key} should be one of {', '.join(known)}")
+    return word

@@ -1,10 +1,12 @@
 """Avatars: who is shown, from a TOML of identity and colours; some are built in."""
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from engine import config
@@ -14,6 +16,7 @@ from engine.types import Appearance, Colour, Floats
 from .model import Head
 
 AVATARS = Path(__file__).parent / "avatars"
+TINT_SCALE = 2.0  # a tint's picture is white where it is so many times as bright
 
 HairStyle = Literal["bald", "buzz", "short", "swept", "bob", "long", "bun", "afro"]
 
@@ -45,6 +48,7 @@ class Face:
     stubble: float = 0.0
     brow_thickness: float = 1.0
     brow_density: float = 1.0
+    tint: str = ""  # a PNG beside the TOML, on the face's map: how bright beside what is painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,11 @@ def avatar_names() -> list[str]:
 def load_appearance(name_or_path: str, head: Head) -> Appearance:
     """A built-in avatar by name, or one's own by the path of a TOML; ConfigError if it is wrong."""
     file = _find(name_or_path)
-    avatar = config.load(Avatar, file)
+    return appearance_of(config.load(Avatar, file), head, file)
+
+
+def appearance_of(avatar: Avatar, head: Head, file: Path) -> Appearance:
+    """What a TOML's values look like; `file` is what errors name and pictures lie beside."""
     face, hair, garment = avatar.face, avatar.hair, avatar.garment
     colour = _Colours(file)
     return Appearance(
@@ -87,6 +95,7 @@ def load_appearance(name_or_path: str, head: Head) -> Appearance:
         age=face.age,
         freckles=face.freckles,
         stubble=face.stubble,
+        tint=_tint(file.with_name(face.tint)) if face.tint else None,
         extra={
             "hair_volume": hair.volume,
             "grey": hair.grey,
@@ -96,6 +105,36 @@ def load_appearance(name_or_path: str, head: Head) -> Appearance:
             "scalp": 0.0 if hair.style == "bald" else 0.95,
         },
     )
+
+
+def save_avatar(avatar: Avatar, tint: Floats, file: Path) -> None:
+    """Writes FILE.toml and, beside it, FILE.png with the tint (s, s, 3); ConfigError where that is
+    not possible."""
+    face = replace(avatar.face, tint=file.with_suffix(".png").name)
+    halves = np.rint(np.clip(tint / TINT_SCALE, 0, 1) * 255).astype(np.uint8)
+    lines = [f"name = {json.dumps(avatar.name)}"]
+    for part in ("identity", "face", "hair", "garment"):
+        values = asdict(face if part == "face" else getattr(avatar, part))
+        lines += ["", f"[{part}]", *(f"{k} = {_toml(v)}" for k, v in values.items())]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file.with_suffix(".png").write_bytes(cv2.imencode(".png", halves[..., ::-1])[1].tobytes())
+    except OSError as e:
+        raise ConfigError(f"cannot write {file}: {e.strerror}") from e
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+def _tint(file: Path) -> Floats:
+    read = cv2.imread(str(file), cv2.IMREAD_COLOR) if file.is_file() else None
+    if read is None:
+        raise ConfigError(f"{file} cannot be read: it should be the PNG that face.tint names")
+    return np.asarray(read[..., ::-1], np.float32) / 255 * np.float32(TINT_SCALE)
 
 
 def _find(name: str) -> Path:
@@ -142,3 +181,14 @@ class _Colours:
 
 def _linear(c: float) -> float:
     return c / 12.92 if c <= 0.04045 else float(((c + 0.055) / 1.055) ** 2.4)
+
+
+def coloured(colour: str, times: Floats) -> str:
+    """An sRGB colour with its light multiplied (3,)."""
+    linear = _Colours(AVATARS)("colour", colour)
+    light = (min(float(c * t), 1.0) for c, t in zip(linear, times, strict=True))
+    return "#" + "".join(f"{round(255 * _encoded(v)):02x}" for v in light)
+
+
+def _encoded(c: float) -> float:
+    return 12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055

@@ -2,7 +2,7 @@
 
 OpenGL calls hold the interpreter lock for a whole frame, so drawing has a process of its own.
 Worlds go in and pictures come out through one piece of shared memory; a pipe says when, and who
-is before the camera where a scene asks for that.
+is before the camera, or imagined, where a scene asks for that.
 """
 
 import mmap
@@ -21,7 +21,7 @@ import numpy as np
 
 from engine import errors
 from engine.errors import DeviceError
-from engine.types import Appearance, FaceMesh, Floats, Motion, Picture, Present, World
+from engine.types import Appearance, FaceMesh, Floats, Motion, Persona, Picture, Present, World
 
 from .config import RenderConfig
 from .sight import SIGHT_BYTES, Sight
@@ -126,7 +126,7 @@ class Renderer:
         self.wait_ready()
         with self._lock:
             self._shared.put(world)
-            self._tell(world.present)  # a picture of a camera: small enough for the pipe
+            self._tell((world.present, world.persona))  # small enough for the pipe
             self.window_closed = self._answer(FRAME_SECONDS) == "closed"
             return Picture(world.t, self._shared.pixels.copy())
 
@@ -146,9 +146,9 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _tell(self, present: Present | None) -> None:
+    def _tell(self, more: tuple[Present | None, Persona | None]) -> None:
         try:
-            self._pipe.send(present)
+            self._pipe.send(more)
         except OSError as e:
             raise self._gone() from e
 

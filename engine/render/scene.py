@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # OpenGL is the renderer's process's business alone
 
 PACKAGE = "scenes"
 SCENES = Path(__file__).parents[2] / PACKAGE
-CAPABILITIES = {"speech", "faces", "track", "verify"}  # what a session can give a scene
+CAPABILITIES = {"speech", "faces", "track", "verify", "persona"}  # what a session can give a scene
 
 
 class Scene(Protocol):

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.head import Head
+from engine.head.uv import face_uv
 from engine.types import Floats, Ints
 
 _LEAST = np.float32(1e-12)
+FADE = 0.14  # of the face's map: how far in from its edge it counts in full
 
 
 class Normals:
@@ -67,11 +70,26 @@ class Corners:
     rest: Floats  # (r, 3) millimetres in the average head: where on a face this is
     follow: Floats  # (r,) 1 turns with the head
     thin: Floats  # (r,) 1 where light shines through: ears
+    map: Floats | None = None  # (r, 3) place on the face's map, and how far that counts
 
 
-def head_corners(head: Head, uv: Floats) -> Corners:
+def head_corners(head: Head, uv: Floats, mapped: bool = False) -> Corners:
+    """`mapped`: with places on the face's map, which take a moment to find."""
     vertex = head.corner_vertex
-    return Corners(vertex, uv, head.neutral[vertex], head.head_weight[vertex], ears(head)[vertex])
+    places = face_places(head)[vertex] if mapped else None
+    return Corners(
+        vertex, uv, head.neutral[vertex], head.head_weight[vertex], ears(head)[vertex], places
+    )
+
+
+def face_places(head: Head) -> Floats:
+    """(v, 3): u and v on the face's map (see engine.head.uv), and from 0 at its edge to 1."""
+    found, places = face_uv(head), np.zeros((len(head.neutral), 3), np.float32)
+    hull = cv2.convexHull(found.uv[found.skin])
+    inside = [max(cv2.pointPolygonTest(hull, p.tolist(), True), 0.0) for p in found.uv]
+    places[found.vertices, :2] = found.uv
+    places[found.vertices, 2] = np.clip(np.array(inside) / FADE, 0, 1) * found.skin
+    return places
 
 
 def ears(head: Head) -> Floats:
@@ -91,7 +109,8 @@ class Surface:
         count = len(corners.vertex)
         self.moving = np.zeros((count, 6), np.float32)  # position mm, unit normal
         self._buffer = ctx.buffer(reserve=self.moving.nbytes, dynamic=True)
-        fixed = [corners.rest, corners.uv, corners.follow[:, None], corners.thin[:, None]]
+        places = np.zeros((count, 3), np.float32) if corners.map is None else corners.map
+        fixed = [corners.rest, corners.uv, corners.follow[:, None], corners.thin[:, None], places]
         self._fixed = ctx.buffer(np.concatenate(fixed, 1).astype(np.float32).tobytes())
         self._light = ctx.buffer(np.ones((count, 4), np.float32).tobytes())
 
@@ -109,7 +128,7 @@ class Surface:
         """The triangles (m, 3) of render vertices, drawn by `program`."""
         layout = [
             _kept(program, self._buffer, "3f 3f", "position", "normal"),
-            _kept(program, self._fixed, "3f 2f 1f 1f", "rest", "uv", "follow", "thin"),
+            _kept(program, self._fixed, "3f 2f 1f 1f 3f", "rest", "uv", "follow", "thin", "map"),
             _kept(program, self._light, "4f", "light"),
         ]
         index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())

@@ -13,11 +13,13 @@ in vec3 rest;
 in vec2 uv;
 in float follow;
 in float thin;
+in vec3 map;  // place on the face's map, and how far that counts
 in vec4 light;
 out vec3 where;
 out vec3 facing;
 out vec3 on_face;
 out vec2 at;
+out vec3 on_map;
 out vec4 lit;
 out vec3 glow;  // light from all but the key lamp
 out vec3 view;
@@ -30,6 +32,7 @@ void main() {
     facing = normalize(mix(normal, turn * normal, follow));
     on_face = rest;
     at = uv;
+    on_map = map;
     lit = light;
     view = normalize(viewer - where);
     halfway = normalize(KEY + view);

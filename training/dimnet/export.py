@@ -40,8 +40,8 @@ def export(run: Path, to: Path, calibration: Path | None = None) -> Path:
     to.mkdir(parents=True, exist_ok=True)
     side = config.sizes.pixels
     worst = max(
-        _write(net.voice, torch.randn(2, 100, MELS), "mel", to / "voice.onnx"),
-        _write(net.face, torch.rand(2, 3, side, side) * 2 - 1, "pixels", to / "face.onnx"),
+        write(net.voice, torch.randn(2, 100, MELS), "mel", to / "voice.onnx"),
+        write(net.face, torch.rand(2, 3, side, side) * 2 - 1, "pixels", to / "face.onnx"),
     )
     shown = [c for c in net.heads if c != IDENTITY]  # people stay unnamed
     np.savez(to / "heads.npz", **{c: head(net, c) for c in shown})  # type: ignore[arg-type]
@@ -67,13 +67,15 @@ def fuse(module: nn.Module) -> None:
                 module[k + 1] = nn.Identity()
 
 
-def _write(net: nn.Module, example: Tensor, name: str, file: Path) -> float:
-    """The largest difference between torch and ONNX Runtime."""
+def write(
+    net: nn.Module, example: Tensor, name: str, file: Path, output: str = "embedding"
+) -> float:
+    """One input, one output, any batch; the largest difference between torch and ONNX Runtime."""
     batch = torch.export.Dim("batch", min=1, max=1024)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            net, (example,), dynamo=True, input_names=[name], output_names=["embedding"],
+            net, (example,), dynamo=True, input_names=[name], output_names=[output],
             dynamic_shapes=({0: batch},), verbose=False,
         )  # fmt: skip
     assert program is not None

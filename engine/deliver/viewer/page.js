@@ -4,6 +4,7 @@ import { Enroller } from "./enroll.js";
 import { Link, WORDS } from "./link.js";
 import { Matte } from "./matte.js";
 import { Meter } from "./meter.js";
+import { Persona } from "./persona.js";
 import { Sender } from "./send.js";
 
 const $ = (id) => document.getElementById(id);
@@ -24,6 +25,7 @@ const link = new Link({
     applySound();
     offerSending();
     enroller.offer(!bare && Boolean(info.enrolls));
+    persona.show(bare ? undefined : info.persona);
     $("view").hidden = bare || !info.views;
     if (info.views) showView(info.view);
   },
@@ -38,6 +40,7 @@ const link = new Link({
     if (message.state) {
       told = message.state;
       matte.run(Boolean(told.matte));
+      persona.show(bare ? undefined : told.persona);
       showSenses();
     }
   },
@@ -142,11 +145,22 @@ $("send").onclick = () => (sender.on ? sender.stop() : sender.start(info.sends))
 
 const enroller = new Enroller($("enroll"), $("agree"), (path, body) => link.ask(path, body));
 
+let kept = ""; // what became of the persona, said for a while
+const persona = new Persona(
+  { lock: $("lock"), save: $("save"), again: $("again") },
+  (path, body) => link.ask(path, body),
+  (words) => {
+    kept = words;
+    showSenses();
+    setTimeout(() => kept === words && ((kept = ""), showSenses()), 12000);
+  },
+);
+
 /** One line on what the engine gets of a camera or a browser, where there is something to say. */
 function showSenses() {
   const [state, why] = sending;
   const idle = (info.sends ?? []).length && state === "off" && !told.sending;
-  let words = told.camera?.words ?? "";
+  let words = kept || (told.camera?.words ?? "");
   if (state === "asking") words = "The browser asks for your permission";
   else if (state === "lost") words = why || "Connecting";
   else if (why) words = why;
@@ -307,6 +321,9 @@ const KEYS = {
   f: full,
   c: () => $("send").hidden || $("send").click(),
   e: () => $("enroll").hidden || $("enroll").click(),
+  l: () => $("lock").hidden || $("lock").click(),
+  k: () => $("save").hidden || $("save").click(),
+  a: () => $("again").hidden || $("again").click(),
   arrowup: () => nudge(0.1),
   arrowdown: () => nudge(-0.1),
 };

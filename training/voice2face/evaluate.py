@@ -1,0 +1,92 @@
+"""Faces and heads imagined for people who were held out: matches, noise, diversity, pictures.
+
+python -m training.evaluate voice2face --run runs/voice2face --pictures DIR --json figures.json
+python -m training.evaluate voice2face --trials t.csv --root DIR --scores out.csv
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ConfigError
+from engine.voices.model import Model
+from training.loop import tell
+
+from . import measure, pictures
+from .data import Material
+from .judge import FaceJudge
+from .run import material_of, saved_config, trained
+from .scores import score
+
+
+def main(argv: list[str]) -> None:
+    args = _arguments(argv)
+    torch.set_num_threads(args.threads)
+    if args.trials:
+        if args.root is None or args.scores is None:
+            raise ConfigError("--trials needs --root DIR and --scores OUT.csv")
+        empty = score(args.model, args.trials, args.root, args.scores)
+        tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
+        return
+    if args.run is None:
+        raise ConfigError("give --run DIR, a training's folder that held people out")
+    found = report(args.run, material_of(saved_config(args.run)), args.pictures)
+    tell(table(found))
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
+    """All figures of a run; pictures into the folder `to`."""
+    config = saved_config(run)
+    if not len(measure.held(material.voice, material.label)):
+        raise ConfigError(f"{run} held nobody out: train with data.fold")
+    nets, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)
+    judge, made = FaceJudge(material), measure.for_held(nets, material)
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        pictures.curves(run, to / "voice2face-curves.png")
+        pictures.thumbnails(nets, material, ears, made, to / "voice2face-faces.png")
+        pictures.heads(material, made, to / "voice2face-heads.png")
+    matches = measure.matches(nets, material, judge)
+    if material.label in ears.heads:
+        matches["faces by DIMNet's face net, whole"] = measure.second_judge(made, ears)
+    return {
+        "label": material.label,
+        "held out": {"speakers": len({material.voice.names[r] for r in made.rows})},
+        "right": matches,
+        "1:2": measure.matching(made, material, judge),
+        "noise": measure.noise(nets, material, ears, made),
+        "diversity": measure.diversity(nets, material, made),
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures for a person, as Markdown."""
+    rows = [f"Labels: {found['label']}. {found['held out']['speakers']} speakers held out.", "",
+            "| taken for the voice's class, % | right | of |", "|---|---|---|"]  # fmt: skip
+    rows += [f"| {n} | {100 * v:.1f} | {c} |" for n, (v, c) in found["right"].items()]
+    for name in ("1:2", "noise", "diversity"):
+        rows += ["", f"| {name} | % |", "|---|---|"]
+        rows += [f"| {n} | {100 * v:.1f} |" for n, v in found[name].items()]
+    return "\n".join(rows)
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate voice2face", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--run", type=Path)
+    add("--pictures", type=Path, metavar="DIR", help="training curves, faces and heads as PNG")
+    add("--json", type=Path, help="the figures; and what training.export --figures takes")
+    add("--trials", type=Path, metavar="CSV", help="columns voice,face: files below --root")
+    add("--root", type=Path)
+    add("--scores", type=Path, metavar="CSV", help="voice,face,similarity; empty without either")
+    add("--model", type=Path, help="a model folder for --trials; the shipped one if not given")
+    add("--threads", type=int, default=2)
+    return parser.parse_args(argv)

@@ -1,0 +1,202 @@
+"""One training of Voice2Face from its configuration: its loss, its loop, what it leaves."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine import config as settings
+from engine.errors import ConfigError
+from engine.types import Floats
+from training.dimnet.data import Balanced, DataConfig, Rows, Side
+from training.dimnet.net import to_input
+from training.dimnet.run import varied
+from training.loop import OutOfTime, Run, Schedule, train
+
+from .data import Material, Shapes, load
+from .losses import critic_loss, generator_loss, too_alike, unmoved
+from .net import Painter, Pair, Sculptor, Sizes, face_critic, head_critic
+
+Kind = Literal["head", "face"]
+KINDS: tuple[Kind, ...] = ("head", "face")
+QUIET = 4  # noises in a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the generators' terms weigh beside the paper's (1 and 1); 0 leaves a term out."""
+
+    spread: float = 1.0  # what is imagined for one class is to differ among itself
+    share: float = 0.6  # as much of the spread of real ones is asked for
+    quiet: float = 5.0  # noise gives the mean face and the mean head
+    recall: float = 3.0  # of a face's own embedding, the face; falls to 0 until `recalled`
+    recalled: int = 800  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a run depends on."""
+
+    seed: int = 0
+    heads: str = "runs/heads"  # of training.prepare voice2face
+    model: str = ""  # DIMNet's folder, whose voice net listens; the shipped one if empty
+    longest: int = 8  # seconds of a voice, at most (paper: 3 to 8)
+    noise: float = 0.05  # on unit embeddings, as in the authors' code
+    smooth: float = 0.1  # real ones are real by so much less
+    memory: int = 300  # steps over which a generator is averaged
+    half: bool = True  # whether the nets compute in bfloat16
+    data: DataConfig = field(default_factory=DataConfig)
+    shapes: Shapes = field(default_factory=Shapes)
+    sizes: Sizes = field(default_factory=Sizes)
+    weights: Weights = field(default_factory=Weights)
+    head: Schedule = field(default_factory=Schedule)
+    face: Schedule = field(default_factory=Schedule)
+
+
+def material_of(config: Config) -> Material:
+    model = Path(config.model) if config.model else None
+    return load(config.data, Path(config.heads), model, config.sizes.shades, config.shapes)
+
+
+def build(config: Config, material: Material, kind: Kind) -> Pair:
+    torch.manual_seed(config.seed)
+    sizes, numbers, classes = config.sizes, material.space.numbers, len(material.classes)
+    if kind == "head":
+        return Pair(Sculptor(sizes, numbers), head_critic(sizes, numbers, classes))
+    pair = Pair(Painter(sizes), face_critic(sizes, classes))
+    return pair.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+class Learner:
+    """The loss of a batch. Critic and generator learn in one step of one Adam: the critic's own
+    loss does not reach the generator, nor the generator's the critic (paper: by turns)."""
+
+    def __init__(self, config: Config, material: Material, pair: Pair, kind: Kind) -> None:
+        self.config, self.material, self.pair, self.kind = config, material, pair, kind
+        self.real = material.face if kind == "face" else material.heads.side
+        label, names = material.label, config.data.covariates
+        self.voices, self.others = (
+            Balanced(s, s.rows("train", label), names) for s in (material.voice, self.real)
+        )
+        self.device = next(pair.parameters()).device
+        face = material.mean_face().transpose(2, 0, 1)
+        self.mean = self._tensor(face if kind == "face" else material.space.middle)
+
+    def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        self.pair.average(step, self.config.memory)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half):
+            parts = self._parts(step, rng)
+        w = self.config.weights
+        weights = {"spread": w.spread, "quiet": w.quiet, "recall": self._recall(step)}
+        total = sum((weights.get(name, 1.0) * v for name, v in parts.items()), torch.zeros(()))
+        return {"total": total, **parts}
+
+    def _parts(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        material, pair, counts = self.material, self.pair, self.config.data
+        said, seen = self.voices.draw(counts.heard, rng), self.others.draw(counts.seen, rng)
+        wanted, labels = self._labels(material.voice, said), self._labels(self.real, seen)
+        made = pair.generator(self._noisy(material.hear(said, self.config.longest, rng), rng))
+        real = self._shown(seen, rng)
+        critic = pair.critic
+        parts = {
+            "critic": critic_loss(
+                critic(real), critic(made.detach()), labels, self.config.smooth),
+            "generator": generator_loss(unmoved(critic, made), wanted),
+            "spread": too_alike(made, wanted, real, labels, self.config.weights.share),
+            "quiet": self._quiet(rng),
+        }  # fmt: skip
+        if self._recall(step) > 0:
+            rows = self.others.draw(counts.seen, rng)
+            recalled = pair.generator(self._noisy(material.seen[rows], rng))
+            parts["recall"] = F.l1_loss(recalled, self._shown(rows, rng, mirror=False))
+        return parts
+
+    def _quiet(self, rng: np.random.Generator) -> Tensor:
+        silence = self.material.silence
+        still = self.pair.generator(
+            self._noisy(silence[rng.integers(len(silence), size=QUIET)], rng)
+        )
+        return F.l1_loss(still, self.mean.expand_as(still))
+
+    def _recall(self, step: int) -> float:
+        w = self.config.weights
+        faces = self.kind == "face" and w.recalled > 0
+        return w.recall * max(0.0, 1 - step / w.recalled) if faces else 0.0
+
+    def _shown(self, rows: Rows, rng: np.random.Generator, mirror: bool = True) -> Tensor:
+        """Real ones, as critics see them."""
+        if self.kind == "head":
+            return self._tensor(self.material.heads.numbers[rows])
+        pixels = self.material.pixels[rows]
+        seen = varied(pixels, rng, reach=0) if mirror else pixels
+        return to_input(torch.from_numpy(seen)).to(self.device)
+
+    def _noisy(self, embedding: Floats, rng: np.random.Generator) -> Tensor:
+        noise = self.config.noise * rng.standard_normal(embedding.shape)
+        return F.normalize(self._tensor(embedding + noise))
+
+    def _labels(self, side: Side, rows: Rows) -> Tensor:
+        return torch.from_numpy(side.labels[self.material.label][rows]).to(self.device)
+
+    def _tensor(self, values: Floats) -> Tensor:
+        return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
+
+
+def fit(config: Config, run: Run, material: Material) -> bool:
+    """Trains heads, then faces, until the steps are done; False where the time came first."""
+    for kind in KINDS:
+        pair = build(config, material, kind).to(run.device)
+        schedule = config.head if kind == "head" else config.face
+        try:
+            train(run, kind, pair, Learner(config, material, pair, kind), schedule)
+        except OutOfTime:
+            return False
+    return True
+
+
+def save_config(folder: Path, config: Config) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(config), default=str, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
+
+
+def saved_config(folder: Path) -> Config:
+    """The configuration that a run was started with."""
+    file = folder / "config.json"
+    if not file.exists():
+        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
+    return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+
+
+@dataclass(frozen=True, slots=True)
+class Generators:
+    """What is kept of a run."""
+
+    head: nn.Module
+    face: nn.Module
+
+
+def trained(folder: Path, material: Material) -> Generators:
+    """A run's averaged generators, on the CPU."""
+    found = []
+    for kind in KINDS:
+        file = folder / f"{kind}.pt"
+        if not file.exists():
+            raise ConfigError(f"{folder} holds no trained net yet: {file.name} is missing")
+        pair = build(saved_config(folder), material, kind)
+        pair.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["net"])
+        found.append(pair.eval().mean)
+    return Generators(*found)
+
+
+@torch.no_grad()
+def imagine(nets: Generators, embedding: Floats) -> tuple[Floats, Floats]:
+    """Unit embeddings (b, dim) -> faces (b, 64, 64, 3) clamped to [-1, 1], heads (b, k + m)."""
+    given = torch.from_numpy(np.asarray(embedding, np.float32))
+    face = nets.face(given).clamp(-1, 1).permute(0, 2, 3, 1)
+    return face.numpy(), nets.head(given).numpy()
