@@ -123,4 +123,6 @@ def diagonals(seen: Floats, heard: Floats) -> Floats:
     """Embeddings (n, d) of lips and of sound -> (2 REACH + 1,) how alike they are in the mean,
     the sound shifted by -REACH to REACH rows."""
     alike = seen @ heard.T
-    return np.array([np.diagonal(alike, lag).mean() for lag in range(-REACH, REACH + 1)], np.float32)
+    return np.array(
+        [np.diagonal(alike, lag).mean() for lag in range(-REACH, REACH + 1)], np.float32
+    )

@@ -54,7 +54,9 @@ def sources(folder: Path) -> list[Take]:
 
 def _write_sources(folder: Path, data: list[Path], without: list[str]) -> None:
     if not data:
-        raise ConfigError("give --data TRACKS: folders made by python -m training.prepare synchrony")
+        raise ConfigError(
+            "give --data TRACKS: folders made by python -m training.prepare synchrony"
+        )
     said = {"data": [str(place.resolve()) for place in data], "without": without}
     (folder / "sources.json").write_text(json.dumps(said, indent=2), encoding="utf-8")
 

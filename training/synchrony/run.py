@@ -78,7 +78,9 @@ class Learner:
         lips, mel = [], []
         lags = rng.integers(-data.turn, data.turn + 1, data.batch)
         for lag in lags:
-            take = self.takes[int(rng.choice(self.rows[int(rng.choice(len(self.rows), p=self.chance))]))]
+            take = self.takes[
+                int(rng.choice(self.rows[int(rng.choice(len(self.rows), p=self.chance))]))
+            ]
             seen, heard = _cut(take, rows, int(lag), rng)
             lips.append(self._seen(seen, rng))
             mel.append(_heard(heard, rng, data.masked))

@@ -26,7 +26,7 @@ from engine.faces import Finder, Follow
 from engine.head import Head
 from engine.track import Nets, Track
 from engine.types import Bytes, FaceParams, Floats, Tracked, VideoFrame
-from training.data.voices import RATE, resample
+from training.data.voices import resample
 from training.loop import tell
 from training.talking.recordings import Recording, recordings
 
@@ -106,7 +106,9 @@ def _sway(rng: np.random.Generator, times: NDArray[np.float64]) -> Floats:
     out = np.zeros((len(times), 6))
     for hertz in (0.3, 0.7, 1.5, 3.0):
         phase = rng.uniform(0, 2 * np.pi, 6)
-        out += rng.normal(0, 0.5, 6) / hertz**0.7 * np.sin(2 * np.pi * hertz * times[:, None] + phase)
+        out += (
+            rng.normal(0, 0.5, 6) / hertz**0.7 * np.sin(2 * np.pi * hertz * times[:, None] + phase)
+        )
     return np.asarray(out * rng.uniform(0.2, 1.5), np.float32)
 
 
