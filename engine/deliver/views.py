@@ -1,4 +1,4 @@
-"""What a page may ask of a scene with a camera: `POST /view {"view": NAME}`."""
+"""What a page may ask of a scene with a camera: `POST /view {"view": NAME}`, `POST /challenge`."""
 
 import json
 from collections.abc import Callable
@@ -23,3 +23,13 @@ def view_route(known: tuple[str, ...], choose: Callable[[str], None]) -> web.Rou
         return web.json_response({"view": view})
 
     return web.post("/view", answer)
+
+
+def challenge_route(begin: Callable[[], None]) -> web.RouteDef:
+    """Whoever is before the camera is asked to turn and to speak; how it ends is an event."""
+
+    async def answer(_: web.Request) -> web.Response:
+        begin()
+        return web.json_response({"ok": True})
+
+    return web.post("/challenge", answer)

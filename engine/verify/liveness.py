@@ -54,7 +54,7 @@ class Liveness:
     """Takes three streams from three threads; `see` answers with evidence as blocks fill up.
 
     The newest Evidence of a kind and track replaces the one before: each is all that is said by
-    then. Those named "lips", "synchrony" and "motion" overlap; "liveness" is what they say together.
+    then. "lips", "synchrony" and "motion" overlap: "liveness" is what they say together.
     """
 
     def __init__(self, model: Synchrony, head: Head) -> None:

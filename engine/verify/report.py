@@ -1,5 +1,4 @@
-"""What is told of faces: changes, and identities as JSON under the names that users of such services
-know."""
+"""What is told of faces: changes, and identities as JSON under names that users know."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -3,9 +3,9 @@
 python -m training.evaluate liveness --data TRACKS... --net RUN --to DIR
 
 TRACKS are folders of python -m training.prepare synchrony (or training.synchrony.rendered); photos
-made of the same videos lie in TRACKS-still. Whoever the net was trained on is left out; everybody is
-judged by a calibration that other folders' people gave. DIR/liveness.json holds the figures of
-every person, attack and length, DIR/liveness.png shows them, DIR/calibration.json is learnt from all.
+made of the same videos lie in TRACKS-still. Whoever the net was trained on is left out; everybody
+is judged by a calibration that other folders' people gave. DIR/liveness.json holds the figures of
+every person, attack and length; liveness.png shows them; calibration.json is learnt from all.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from engine.types import Floats
 from engine.verify.lips import Block, correlation, diagonals, levelled
 from engine.verify.synchrony import KINDS, TOGETHER, Sums, motion
 from training.loop import tell
-from training.synchrony.data import Take, takes
+from training.synchrony.data import STILL, Take, takes
 from training.synchrony.net import Synchrony
-from training.synchrony.recipe import sources
+from training.synchrony.recipe import people_of
 from training.synchrony.run import trained
 
 from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, learn, weigh
@@ -58,13 +58,13 @@ def judge_of(net: Synchrony) -> Judge:
 
 def everybody(folders: Sequence[Path], run: Path) -> list[Person]:
     """People whom the net has not seen; ConfigError where none is left."""
-    trained_on = {one.person for one in sources(run)}
+    trained_on = people_of(run)
     judge = judge_of(trained(run))
     found = {folder: [t for t in takes(folder) if t.person not in trained_on] for folder in folders}
     voices = [take for theirs in found.values() for take in _some(theirs)]
     made: list[Person] = []
     for folder, theirs in tqdm(found.items(), "judging", mininterval=5):
-        still = folder.with_name(folder.name + "-still")
+        still = folder.with_name(folder.name + STILL)
         photos = takes(still) if still.is_dir() else []
         made += people(folder.name, theirs, photos, voices, judge)
     if len({p.group for p in made}) < 2:

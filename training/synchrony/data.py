@@ -20,6 +20,7 @@ from training.talking import offset
 from .tracks import Tracks, load
 
 GAP = 0.25  # seconds without a face that are bridged
+STILL = "-still"  # what the folder of photos of a folder's people ends with
 EDGE = 3  # rows before the first and after the last picture in which the face is taken to rest
 SURE = 0.25  # agreement of sound and lips from which on a source's offset is believed
 ROW = RATE // FPS  # samples
@@ -95,7 +96,8 @@ def _of_clip(name: str, clip: Clip) -> Take:
 
 def foretold(folder: Path, one: Tracks) -> offset.Opening:
     """How far MeshTalk opens the lips with this sound, millimetres, 30 a second."""
-    file = folder / "foretold" / f"{one.name}.npy"
+    videos = folder.with_name(folder.name.removesuffix(STILL))  # a photo has its video's sound
+    file = videos / "foretold" / f"{one.name}.npy"
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
         np.save(file, offset.heard_opening(one.samples).height)

@@ -24,7 +24,7 @@ from engine.verify.lips import CHANNELS, HEARD, MEL_ROWS, MELS, ROWS
 from training.loop import tell
 
 from .net import Synchrony
-from .recipe import sources
+from .recipe import people_of
 from .run import saved_config, trained
 
 FILE = "model.onnx"
@@ -44,7 +44,7 @@ def export(run: Path, to: Path, calibration: dict[str, Any] | None = None) -> Pa
         data=["GRID speaker 1 (CC BY 4.0), for the calibration only",
               "VoxCeleb clips and portraits (research use)", "LibriSpeech voices (CC BY 4.0) with "
               "generated lips", "FaceGood's rig weights (MIT)", "renders of this project's head"],
-        people=sorted({one.person for one in sources(run)}), features=HEARD,
+        people=sorted(people_of(run)), features=HEARD,
         onnx_difference=worst, config=asdict(config), **said,
     )  # fmt: skip
     return to

@@ -23,6 +23,8 @@ from training.loop import Run, pick_device, tell
 from .data import Take, takes
 from .run import Config, fit, save_config, saved_config
 
+PEOPLE = "people.json"
+
 
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
@@ -36,10 +38,21 @@ def main(argv: list[str]) -> None:
     torch.set_num_threads(args.threads)
     until = time.monotonic() + 60 * args.minutes
     run = Run(folder, config.seed, pick_device(args.device), until)
-    if fit(config, run, sources(folder)):
+    shown = sources(folder)
+    people = sorted({one.person for one in shown})
+    (folder / PEOPLE).write_text(json.dumps(people, indent=1), encoding="utf-8")
+    if fit(config, run, shown):
         tell(f"finished in {folder}; next: python -m training.export synchrony {folder} --to DIR")
     else:
         tell(f"stopped by the time limit; go on with --resume {folder}")
+
+
+def people_of(folder: Path) -> set[str]:
+    """Whom a run was trained on, who must not be reported."""
+    try:
+        return set(json.loads((folder / PEOPLE).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{folder} holds no run of synchrony: {PEOPLE} cannot be read") from e
 
 
 def sources(folder: Path) -> list[Take]:

@@ -165,8 +165,8 @@ def write(
 def load(file: Path) -> Tracks:
     """What `watch` wrote."""
     with np.load(file) as saved:
-        arrays = {name: saved[name].astype(np.float32) for name in
-                  ("expression", "landmarks", "viewpoint", "head", "confidence", "seen")}  # fmt: skip
+        names = ("expression", "landmarks", "viewpoint", "head", "confidence", "seen")
+        arrays = {name: saved[name].astype(np.float32) for name in names}
         return Tracks(
             str(saved["person"]), str(saved["source"]), file.stem, saved["times"],
             samples=saved["samples"].astype(np.float32) / 32767, **arrays,
