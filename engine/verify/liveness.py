@@ -215,7 +215,8 @@ class _Sound:
 
     def cut(self, t: float, count: int) -> Floats:
         first = max(0, round((t - self.begin) * RATE))
-        return self._samples[first : first + count]
+        found = self._samples[first : first + count]
+        return np.pad(found, (0, count - len(found)))  # a sample may be missing by rounding
 
 
 class Eyes:

@@ -149,7 +149,7 @@ def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path):
     assert dispatch("export", "export", ["synchrony", *args]) == 0
     shipped = Synchrony(tmp_path / "m")
     sums = windows(found[0], "", 4, 1, np.random.default_rng(0))[0]
-    torch_says = judges.weigh(sums, figures["calibration"])
+    torch_says = judges.weigh(sums, judges.judges_of(figures["calibration"]))
     engine_says = shipped.weigh(sums)
     assert engine_says == pytest.approx(torch_says, abs=1e-3)
     assert set(KINDS) < set(engine_says) and set(ATTACKS) <= set(at["north", "all", 12])

@@ -54,10 +54,11 @@ def learn(everybody: Sequence[Person], seed: int = 0) -> dict[str, Any]:
     for kind in KINDS:
         rows = [_fit([s.features(kind) for s in trials[n].sums], trials[n]) for n in BLOCKS]
         said[kind] = {"blocks": BLOCKS, "weights": rows, "most": MOST}
-    judges = {kind: Judge.of(said[kind]) for kind in KINDS}
+    judges = judges_of(said)
     rows = [_fit([_parts(s, judges) for s in trials[n].sums], trials[n]) for n in BLOCKS]
     said[TOGETHER] = {"blocks": BLOCKS, "weights": rows, "most": MOST}
-    own = [together(s, said) for s, there in zip(
+    whole = judges_of(said)
+    own = [weigh(s, whole)[TOGETHER] for s, there in zip(
         trials[ENOUGH].sums, trials[ENOUGH].there, strict=True) if there]  # fmt: skip
     return said | {"enough": ENOUGH, "accept": round(float(np.quantile(own, MISSED)), 3)}
 
@@ -75,12 +76,13 @@ def _parts(sums: Sums, judges: dict[str, Judge]) -> Floats:
     return np.array([judges[k](sums.features(k), counts[k]) for k in KINDS], np.float32)
 
 
-def weigh(sums: Sums, said: dict[str, Any]) -> dict[str, float]:
+def judges_of(said: dict[str, Any]) -> dict[str, Judge]:
+    """The judges of a calibration, as far as it goes."""
+    return {kind: Judge.of(said[kind]) for kind in (*KINDS, TOGETHER) if kind in said}
+
+
+def weigh(sums: Sums, judges: dict[str, Judge]) -> dict[str, float]:
     """As engine.verify.synchrony.Synchrony.weigh, by a calibration that is not shipped."""
-    parts = _parts(sums, {kind: Judge.of(said[kind]) for kind in KINDS})
-    whole = Judge.of(said[TOGETHER])(parts, sums.spoken)
+    parts = _parts(sums, judges)
+    whole = judges[TOGETHER](parts, sums.spoken)
     return dict(zip(KINDS, map(float, parts), strict=True)) | {TOGETHER: whole}
-
-
-def together(sums: Sums, said: dict[str, Any]) -> float:
-    return weigh(sums, said)[TOGETHER]

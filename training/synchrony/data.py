@@ -118,10 +118,11 @@ def offsets(tracks: list[Tracks], heard: list[offset.Opening]) -> dict[str, floa
 def _take(one: Tracks, sound: offset.Opening, late: float) -> Take:
     times = one.times + late
     first = max(0, int(np.ceil(times[0] * FPS)) - EDGE)
-    last = min(int(times[-1] * FPS) + EDGE, len(one.samples) // ROW - 1)
+    heard = np.pad(one.samples, (0, -len(one.samples) % ROW), "reflect")  # a last, broken row
+    last = min(int(times[-1] * FPS) + EDGE, len(heard) // ROW - 1)
     first, last = _unbroken(times, first, last)
     at = np.arange(first, last + 1) / FPS
-    samples = one.samples[first * ROW : (last + 1) * ROW]
+    samples = heard[first * ROW : (last + 1) * ROW]
 
     def rows(values: Floats) -> Floats:
         columns = [np.interp(at, times, column) for column in values.T]
