@@ -21,7 +21,7 @@ from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
-from .deliver.views import persona_route, view_route
+from .deliver.views import challenge_route, persona_route, view_route
 from .errors import ConfigError
 from .faces import FacesConfig
 from .feeding import feed, share
@@ -267,6 +267,8 @@ def serving(
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
     if watching.presence:
         routes += enroll_routes(watching.presence.begin_enrolment)
+    if watching.liveness:
+        routes.append(challenge_route(watching.liveness.challenge_now))
     if watching.drive:
         routes.append(view_route(VIEWS, watching.choose))
     if parts.imagining:

@@ -142,8 +142,8 @@ class Evidence:
 
     t: float
     track: int
-    kind: str  # what it comes from: face, voice, lips
-    llr: float  # log of the likelihood ratio: + for, - against; nats
+    kind: str  # what it comes from: face, voice; lips, synchrony, motion, and together: liveness
+    llr: float  # log of the likelihood ratio by now: + for, - against; nats. A kind's newest counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,7 @@ class Present:
     pixels: Bytes  # (h, w, 3) RGB
     faces: tuple[Sighting, ...]  # those first that have been followed longest
     words: str  # what the session says of it; "" where there is nothing to say
+    liveness: str = ""  # whether lips go with the sound, in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from . import stage
 from .capture import Resample
 from .channel import Channel
 from .deliver.files import Writers
-from .deliver.params import ParamsFile
 from .errors import ConfigError
 from .faces import FacesConfig, Finder, Follow, Report
 from .head import Head
@@ -18,7 +17,9 @@ from .speech import MeshTalk
 from .stats import Stats
 from .track import Drive, Nets, Track, TrackConfig
 from .types import VIEWS, AudioChunk, FaceMesh, Floats, Tracked, VideoFrame, World
+from .verify.liveness import Eyes, Liveness
 from .verify.presence import Presence, PresenceConfig, open_presence
+from .verify.synchrony import Synchrony
 
 CHANGES = 64  # of who is there, that may wait to be told
 
@@ -77,6 +78,7 @@ class Watching:
         self.report = Report(stats)
         self.drive: Drive | None = None
         self.presence: Presence | None = None
+        self.liveness: Liveness | None = None
         self._faces, self._config = faces, config
         self._tracks, self._verifies = "track" in needs, "verify" in needs
         self._finding: list[stage.Stage[Any, Any]] = []
@@ -87,15 +89,20 @@ class Watching:
         finder = Finder(asked.provider)
         self._finding = [Follow(finder, self._faces), self.report]
         if self._verifies:
-            self.presence = open_presence(asked.verify, finder, asked.provider, asked.is_live)
+            if asked.verify.liveness:
+                self.liveness = Liveness(Synchrony(provider=asked.provider), parts.head)
+            self.presence = open_presence(
+                asked.verify, finder, asked.provider, asked.is_live, self.liveness
+            )
         params = parts.writers.params
+        if params is not None and not self._tracks:
+            raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
+        if self._tracks or self.liveness:
+            self._tracking = [Track(parts.head, Nets(parts.head, asked.provider), self._config)]
         if not self._tracks:
-            if params is not None:
-                raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
             return
-        self._tracking = [Track(parts.head, Nets(parts.head, asked.provider), self._config)]
         if params is not None:
-            self._tracking.append(_Keep(params))
+            self._tracking.append(_Pass("write params", params.push))
         self.drive = Drive(parts.head, parts.person)
 
     def close(self) -> None:
@@ -109,7 +116,13 @@ class Watching:
 
     def says(self, to16: Resample, parts: "Loaded", fps: int) -> list[stage.Stage[Any, Any]]:
         """From sound to meshes of the face."""
-        return [to16, parts.speech] if self.hears else [Still(parts.person, fps)]
+        if not self.hears:
+            return [Still(parts.person, fps)]
+        if self.liveness is None:
+            return [to16, parts.speech]
+        heard = _Pass("sound for liveness", self.liveness.hear)
+        foretold = _Pass("lips for liveness", self.liveness.foretell, self.liveness.end_of_sound)
+        return [to16, heard, parts.speech, foretold]
 
     def choose(self, view: str) -> None:
         assert self.drive is not None
@@ -135,6 +148,10 @@ class Watching:
             changes: Channel[Any] = Channel("people", CHANGES, live=False)
             ways.append(([self.presence], changes))
             flow.start(outside.tell_people(changes))
+        if self.liveness is not None and self.drive is None:
+            verdicts: Channel[Any] = Channel("liveness", CHANGES, live=False)
+            ways.append(([*self._tracking, Eyes(self.liveness)], verdicts))
+            flow.start(outside.tell_people(verdicts))
         if self.drive is not None:
             tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
             ways.append((self._tracking, tracked))
@@ -184,18 +201,23 @@ class Watching:
                 return
 
 
-class _Keep:
-    """A stage that writes down what passes."""
+class _Pass:
+    """A stage that shows what passes to somebody, and says when it ends."""
 
-    name, lookahead = "write params", 0.0
+    lookahead = 0.0
 
-    def __init__(self, file: ParamsFile) -> None:
-        self._file = file
+    def __init__(
+        self, name: str, show: Callable[[Any], Any], end: Callable[[], None] | None = None
+    ) -> None:
+        self.name, self._show, self._end = name, show, end
 
-    def push(self, item: Tracked) -> list[Tracked]:
-        return [self._file.push(item)]
+    def push(self, item: Any) -> list[Any]:
+        self._show(item)
+        return [item]
 
-    def finish(self) -> list[Tracked]:
+    def finish(self) -> list[Any]:
+        if self._end:
+            self._end()
         return []
 
 

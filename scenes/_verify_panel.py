@@ -103,6 +103,10 @@ def panel(pen: ImageDraw.ImageDraw, layout: Layout, present: Present) -> None:
     words = fitting(pen, capital(present.words), letters(round(13 * u)), layout.w * 0.48)
     for k, line in enumerate(words[:3]):
         pen.text((20 * u, top + (52 + 18 * k) * u), line, SOFT, letters(round(13 * u)))
+    if present.liveness:
+        shade = MINT if " go together" in present.liveness else SOFT
+        pen.text((20 * u, layout.h - 12 * u), capital(present.liveness), shade,
+                 letters(round(11 * u)), anchor="ls")  # fmt: skip
     curve(pen, layout, present.t, first, ink)
 
 

@@ -1,4 +1,5 @@
-"""What a page may ask of a scene: `POST /view {"view": NAME}`, `POST /persona {"do": WHAT}`."""
+"""What a page may ask of a scene: `POST /view {"view": NAME}`, `POST /persona {"do": WHAT}`,
+`POST /challenge`."""
 
 import asyncio
 import json
@@ -50,3 +51,13 @@ async def _asked(request: web.Request, key: str, known: tuple[str, ...]) -> "str
     if not isinstance(word, str) or word not in known:
         return refuse(400, f"{key} should be one of {', '.join(known)}")
     return word
+
+
+def challenge_route(begin: Callable[[], None]) -> web.RouteDef:
+    """Whoever is before the camera is asked to turn and to speak; how it ends is an event."""
+
+    async def answer(_: web.Request) -> web.Response:
+        begin()
+        return web.json_response({"ok": True})
+
+    return web.post("/challenge", answer)

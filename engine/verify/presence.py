@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +14,9 @@ from ..faces import Finder
 from ..types import Bytes, Faces, Identity, Present, Sighting
 from .gallery import DEFAULT
 from .gathering import Gathering
+from .liveness import Liveness
 from .records import Consent, checked_name
-from .report import as_json
+from .report import NOT_CHECKED, Change, as_json
 from .verifier import Verifier, VerifyConfig
 
 _SIDE = 640  # pixels of the longer side of what a scene is given, at most
@@ -44,17 +44,8 @@ class PresenceConfig:
     target_fmr: float = 1e-3  # false matches a search
     expect: str = ""  # only ask whether it is this person
     enroll: bool = True  # whether pages may enroll whoever is before the camera
+    liveness: bool = True  # whether lips are held against the sound, which costs tracking the face
     deciding: VerifyConfig = field(default_factory=VerifyConfig)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is told to the outside: `kind` person or enrolment, `what` happened."""
-
-    t: float
-    kind: str
-    what: str
-    about: dict[str, Any]
 
 
 class Presence:
@@ -62,8 +53,15 @@ class Presence:
 
     name, lookahead = "verify", 0.0
 
-    def __init__(self, verifier: Verifier, config: PresenceConfig, live: bool) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        config: PresenceConfig,
+        live: bool,
+        liveness: Liveness | None = None,
+    ) -> None:
         self._verifier, self._config, self._live = verifier, config, live
+        self._liveness = liveness
         self._moments: deque[Present] = deque(maxlen=_KEPT)
         self._evidence: dict[int, deque[tuple[float, float]]] = {}
         self._seen: float | None = None  # t of the last frame with a face in it
@@ -112,7 +110,9 @@ class Presence:
         return self._moments[-1].t if self._moments else -float("inf")
 
     def _change(self, identity: Identity) -> Change:
-        return Change(identity.t, "person", identity.decision, as_json(identity))
+        known = self._liveness.verdict if self._liveness else None
+        living = known.as_json() if known and known.track == identity.track else NOT_CHECKED
+        return Change(identity.t, "person", identity.decision, as_json(identity, 0.0, living))
 
     def _left(self, t: float, seen: bool) -> list[Change]:
         """Told once, when the last face is gone for good."""
@@ -150,7 +150,8 @@ class Presence:
         )  # fmt: skip
         self.words = self._worded(item.t, found)
         with self._news:
-            self._moments.append(Present(item.t, pixels, faces, self.words))
+            living = self._liveness.words if self._liveness and faces else ""
+            self._moments.append(Present(item.t, pixels, faces, self.words, living))
             self._news.notify_all()
 
     def _line(self, t: float, identity: Identity) -> deque[tuple[float, float]]:
@@ -175,7 +176,13 @@ class Presence:
         return f"{words}; {first.advice}" if first.advice and not first.verified else words
 
 
-def open_presence(config: PresenceConfig, finder: Finder, provider: str, live: bool) -> Presence:
+def open_presence(
+    config: PresenceConfig,
+    finder: Finder,
+    provider: str,
+    live: bool,
+    liveness: Liveness | None = None,
+) -> Presence:
     """EngineError in one line where the model, the gallery or the key cannot be used."""
     verifier = Verifier.open(
         config.gallery or DEFAULT, target_fmr=config.target_fmr, model=config.model, key=config.key,
@@ -183,7 +190,7 @@ def open_presence(config: PresenceConfig, finder: Finder, provider: str, live: b
     )  # fmt: skip
     if config.expect:
         verifier.expect(config.expect)
-    return Presence(verifier, config, live)
+    return Presence(verifier, config, live, liveness)
 
 
 def _fitted(pixels: Bytes) -> tuple[Bytes, float]:

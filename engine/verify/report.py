@@ -1,11 +1,27 @@
-"""Identities as JSON, under the names that users of such services know."""
+"""What is told of faces: changes, and identities as JSON under names that users know."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..types import Identity
 
 
-def as_json(identity: Identity, epoch: float = 0.0) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is told to the outside: `kind` person or enrolment, `what` happened."""
+
+    t: float
+    kind: str
+    what: str
+    about: dict[str, Any]
+
+
+NOT_CHECKED: dict[str, object] = {"score": None, "decision": "not_checked"}
+
+
+def as_json(
+    identity: Identity, epoch: float = 0.0, liveness: dict[str, object] = NOT_CHECKED
+) -> dict[str, Any]:
     """`epoch` is what is added to times. Scores are null for callers who are not trusted."""
     return {
         "verified": identity.verified,
@@ -19,7 +35,7 @@ def as_json(identity: Identity, epoch: float = 0.0) -> dict[str, Any]:
         "model_id": identity.model_id,
         "quality": _rounded(identity.quality),
         "advice": identity.advice,
-        "liveness": {"score": None, "decision": "not_checked"},
+        "liveness": liveness,
         "frames_used": identity.frames_used,
         "track": identity.track,
         "t_capture": round(epoch + identity.t, 3),

@@ -1,0 +1,5 @@
+"""python -m training.prepare synchrony: see tracks.py."""
+
+from .tracks import main
+
+__all__ = ["main"]
