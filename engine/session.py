@@ -38,6 +38,7 @@ from .stats import Stats
 from .track import TrackConfig
 from .types import VIEWS, FaceMesh, Picture, World
 from .verify.presence import Presence, PresenceConfig
+from .voices.belong import RATE, Belongs
 from .watching import Watching
 
 A = TypeVar("A")
@@ -202,14 +203,16 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         closing.callback(outside.close)
         senses = open_for(config, clock, stats, outside)
         source = senses.sound
-        needs = scene_needs(config.render.scene)
+        needs = needs_of(config)
         watching = Watching(config.faces, config.track, stats, needs)
         parts = await loop.run_in_executor(pool, Parts, config, making)
         outside.screen, outside.knows_people = parts.renderer, "verify" in needs
         await closing.enter_async_context(outside)
         if senses.camera or config.files.params:
             closing.callback(watching.close)
-            await loop.run_in_executor(pool, watching.load, parts, config)
+            await loop.run_in_executor(pool, watching.load, parts, config, clock.now)
+        if watching.notary:
+            voice.say(f"claims are signed: give viewers a link with #key={watching.notary.keys.id}")
         live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
@@ -235,10 +238,21 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
     return stats
 
 
+def needs_of(config: LiveConfig) -> tuple[str, ...]:
+    """What the scene asks for, and a claim, which can be made whatever is shown."""
+    needs = scene_needs(config.render.scene)
+    return (*needs, "faces", "verify") if config.verify.claims.issue else needs
+
+
 def open_for(config: LiveConfig, clock: Clock, stats: Stats, outside: Outside) -> Senses:
     """What the session hears and, where its scene asks for faces, sees."""
-    watches = "faces" in scene_needs(config.render.scene)
-    return open_senses(config.capture, clock, stats, config.is_live, watches, outside.notice_source)
+    watches = "faces" in needs_of(config)
+    found = open_senses(
+        config.capture, clock, stats, config.is_live, watches, outside.notice_source
+    )
+    if config.verify.claims.issue and found.camera is None:
+        raise ConfigError("verify.claims.issue needs a camera: give --camera, or --video")
+    return found
 
 
 def serving(
@@ -276,8 +290,9 @@ def serving(
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
-        config.deliver, clock, delay, stats, about, intake, routes, outside.notice_viewer
-    )
+        config.deliver, clock, delay, stats, about, intake, routes, outside.notice_viewer,
+        watching.notary.attend if watching.notary else None,
+    )  # fmt: skip
     outside.watching = lambda: server.watching
     outside.figures = server.published
     if config.motion.channel:
@@ -317,7 +332,7 @@ def connect(
     stop: asyncio.Event,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
-    heard, passed_on = hear(flow, senses, outside, config.seconds, stop)
+    heard, passed_on = hear(flow, senses, outside, watching.belongs, config.seconds, stop)
     source, camera = senses.sound, senses.camera
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
     if outside.motion:
@@ -339,7 +354,8 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
+        present = watching.presence if "verify" in scene_needs(config.render.scene) else None
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, present)), to=pictures)
     if camera:
         worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds, outside)
     ways = [*watching.says(to16, parts, config.render.fps), parts.life]
@@ -350,8 +366,9 @@ def connect(
 
 
 def hear(
-    flow: Flow, senses: Senses, outside: Outside, seconds: float, stop: asyncio.Event
-) -> tuple[Channel[Any], Channel[Any]]:
+    flow: Flow, senses: Senses, outside: Outside, belongs: Belongs | None, seconds: float,
+    stop: asyncio.Event,
+) -> tuple[Channel[Any], Channel[Any]]:  # fmt: skip
     """The sound's way, as far as to speech and to listeners."""
     native = flow.channel("sound in", WAITING)
     heard = flow.channel("sound for speech", WAITING)
@@ -364,6 +381,10 @@ def hear(
         changes: Channel[Any] = Channel("speech changes", WAITING, live=False)
         flow.run(listened, Activity(source.rate), to=[changes])
         flow.start(outside.tell_speech(changes))
+    if belongs:
+        everywhere.append(voiced := flow.channel("sound for voices", WAITING))
+        to16 = Resample(RATE, "resample for voices", source.rate, flow.stats)
+        flow.run(voiced, to16, Each("voices", belongs.hear))
     flow.start(share(native, everywhere, seconds, stop, outside.heard))
     return heard, passed_on
 

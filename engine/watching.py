@@ -4,6 +4,7 @@ speech and idle life make of the same moment, or recognised, where the scene ask
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, Protocol
 
 from . import stage
@@ -16,10 +17,16 @@ from .head import Head
 from .speech import MeshTalk
 from .stats import Stats
 from .track import Drive, Nets, Track, TrackConfig
-from .types import VIEWS, AudioChunk, FaceMesh, Floats, Tracked, VideoFrame, World
+from .types import VIEWS, AudioChunk, Evidence, FaceMesh, Floats, Tracked, VideoFrame, World
+from .verify.claims import Notary
+from .verify.fusion import Fusion
+from .verify.gallery import DEFAULT
+from .verify.keys import open_keys
 from .verify.liveness import Eyes, Liveness
 from .verify.presence import Presence, PresenceConfig, open_presence
 from .verify.synchrony import Synchrony
+from .voices import Model
+from .voices.belong import Belongs
 
 CHANGES = 64  # of who is there, that may wait to be told
 
@@ -79,13 +86,18 @@ class Watching:
         self.drive: Drive | None = None
         self.presence: Presence | None = None
         self.liveness: Liveness | None = None
+        self.notary: Notary | None = None
+        self.belongs: Belongs | None = None  # where the voice counts for a claim
         self._faces, self._config = faces, config
         self._tracks, self._verifies = "track" in needs, "verify" in needs
         self._finding: list[stage.Stage[Any, Any]] = []
         self._tracking: list[stage.Stage[Any, Any]] = []
 
-    def load(self, parts: "Loaded", asked: Asked) -> None:
-        """What the scene's needs ask for; ConfigError where a file has nothing to be made of."""
+    def load(self, parts: "Loaded", asked: Asked, now: Callable[[], float]) -> None:
+        """What the scene's needs ask for; ConfigError where a file has nothing to be made of.
+
+        `now()` is session time.
+        """
         finder = Finder(asked.provider)
         self._finding = [Follow(finder, self._faces), self.report]
         if self._verifies:
@@ -94,6 +106,8 @@ class Watching:
             self.presence = open_presence(
                 asked.verify, finder, asked.provider, asked.is_live, self.liveness
             )
+            if asked.verify.claims.issue:
+                self._vouch(self.presence, asked, now)
         params = parts.writers.params
         if params is not None and not self._tracks:
             raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
@@ -104,6 +118,18 @@ class Watching:
         if params is not None:
             self._tracking.append(_Pass("write params", params.push))
         self.drive = Drive(parts.head, parts.person)
+
+    def _vouch(self, presence: Presence, asked: Asked, now: Callable[[], float]) -> None:
+        """Claims of what is found; ConfigError where there is no key, or one beside the gallery."""
+        config, models = asked.verify.claims, presence.models
+        where = asked.verify.gallery or str(DEFAULT)
+        keys = open_keys(config.key, None if "://" in where else Path(where))
+        if "voice" in config.fusion.kinds:
+            model = Model.load(provider=asked.provider)
+            self.belongs = Belongs(model, asked.provider)
+            files = model.about["files"]
+            models |= {"dimnet/" + n: files[n] for n in ("face.onnx", "voice.onnx")}
+        self.notary = Notary(config, keys, presence.fuse(), now, asked.verify.target_fmr, models)
 
     def close(self) -> None:
         if self.presence is not None:
@@ -152,6 +178,10 @@ class Watching:
             verdicts: Channel[Any] = Channel("liveness", CHANGES, live=False)
             ways.append(([*self._tracking, Eyes(self.liveness)], verdicts))
             flow.start(outside.tell_people(verdicts))
+        if self.belongs is not None and self.notary is not None:
+            said = flow.channel("evidence", CHANGES)
+            ways.append(([self.belongs], said))
+            flow.start(gather(said, self.notary.fusion))
         if self.drive is not None:
             tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
             ways.append((self._tracking, tracked))
@@ -199,6 +229,12 @@ class Watching:
                 self.drive.see(await anext(tracked))
             except StopAsyncIteration:
                 return
+
+
+async def gather(said: Channel[Evidence], fusion: Fusion) -> None:
+    """Evidence of any stage, to where it is summed."""
+    async for item in said:
+        fusion.push(item)
 
 
 class _Pass:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -28,6 +29,8 @@ from .whip import Push
 _PAGE = Path(__file__).parent / "viewer"
 _BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,000
 Attendance = Callable[[str, str], None]  # a viewer's name, and "joined" or "left"
+News = Callable[[], dict[str, Any] | None]  # what to tell a viewer of who is seen, if it is new
+Vouch = Callable[[str, str], News]  # for a connection, by the fingerprints of both its ends
 _LEAST_BITS = 100_000  # bit/s: below it nothing can be recognised
 
 
@@ -61,7 +64,8 @@ class Server:
     `avatar`, `provider`, `source` (words), `microphone` (True: a live one, on this machine),
     `camera` (see engine.faces.report) and `background`. With an `intake` pages may send what
     it takes. `routes` are further pages behind the same guard; `attendance` is told of each
-    viewer that "joined" or "left". `async with server:` binds the port, or raises DeliveryError.
+    viewer that "joined" or "left"; `vouch` says, to each connection by itself, who is before the
+    camera. `async with server:` binds the port, or raises DeliveryError.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Server:
         intake: Intake | None = None,
         routes: Iterable[web.RouteDef] = (),
         attendance: Attendance = lambda viewer, what: None,
+        vouch: Vouch | None = None,
     ) -> None:
         if not is_loopback(config.host) and not config.tls:
             raise ConfigError(
@@ -91,6 +96,7 @@ class Server:
             intake.ice = self._ice.own
         self._push = Push(config.whip, self._pushed) if config.whip else None
         self._pushing: asyncio.Task[None] | None = None
+        self._vouch, self._news = vouch, WeakKeyDictionary[Viewer, News]()
         self._runner: web.AppRunner | None = None
         self._taken: dict[str, Any] = {}
         self._taken_at = float("-inf")
@@ -301,7 +307,16 @@ class Server:
     def _state(self, viewer: Viewer) -> dict[str, Any]:
         """What a page is told twice a second."""
         own = {"dropped": viewer.describe()["dropped"], "viewers": len(self.viewers)}
-        return self._common() | own
+        return self._common() | own | self._claim(viewer)
+
+    def _claim(self, viewer: Viewer) -> dict[str, Any]:
+        """What there is to tell of who is seen, where the session vouches for it."""
+        if self._vouch is None or (ends := viewer.ends) is None:
+            return {}
+        if viewer not in self._news:
+            self._news[viewer] = self._vouch(*ends)
+        said = self._news[viewer]()
+        return {} if said is None else {"claim": said}
 
     def _common(self) -> dict[str, Any]:
         """What is the same for each page; taken once for all, since percentiles take time."""

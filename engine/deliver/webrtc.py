@@ -5,6 +5,7 @@ page -> server   {"ping": ms}  {"report": {name: number}}
                  {"ready": true} once it shows pictures: then sound begins
                  {"want": ["motion", "event"]} to be sent them, where the session has them
 server -> page   {"pong": ms, "t": s}  {"state": {...}} twice a second  {"bye": reason}
+                 in some states "claim": who is before the camera, signed (docs/claims.md)
                  {"motion": {...}} each frame  {"event": {...}}: see feed.py
                  {"bye": reason, "cut": true} to a viewer whose line is too bad
 `t` is session time, so that the page can tell its own clock's distance from the session's.
@@ -37,6 +38,7 @@ from aiortc.rtp import (
     RtcpRrPacket,
 )
 from aiortc.sdp import SessionDescription, candidate_from_sdp
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..clock import Clock
 from .fanout import Fanout, Outlet
@@ -248,6 +250,13 @@ class Viewer:
                 if _REPORT.fullmatch(k) and _is_number(v)
             }  # fmt: skip
 
+    @property
+    def ends(self) -> tuple[str, str] | None:
+        """The fingerprints of our certificate and the viewer's, while the channel is open."""
+        if self._channel is None or self._channel.readyState != "open":
+            return None
+        return fingerprints(self._channel)
+
     def offer(self, what: str, text: str) -> bool:
         """Sends `text` where the page wants `what`; False where too much waits for it already."""
         channel = self._channel
@@ -304,7 +313,7 @@ def without_hidden_names(sdp: str) -> str:
     return "".join(line for line in sdp.splitlines(keepends=True) if not hidden.match(line))
 
 
-# aiortc hides three things that are needed here; what follows is all that touches them.
+# aiortc hides four things that are needed here; what follows is all that touches them.
 
 
 class Peer(RTCPeerConnection):
@@ -345,3 +354,14 @@ def on_feedback(
 def last_rtp_timestamp(sender: RTCRtpSender) -> int:
     """Of the packet sent last. aiortc begins at random: only the sender can tell where."""
     return int(vars(sender)["_RTCRtpSender__rtp_timestamp"])
+
+
+def fingerprints(channel: RTCDataChannel) -> tuple[str, str]:
+    """SHA-256 of both certificates that this very channel runs under, ours first: "AB:CD:...".
+
+    Of the certificates and not of what the SDP says of them, which passes through other hands.
+    """
+    dtls = vars(channel)["_RTCDataChannel__transport"].transport
+    own = next(f for f in dtls.getLocalParameters().fingerprints if f.algorithm == "sha-256")
+    theirs = dtls._ssl.get_peer_certificate(as_cryptography=True)
+    return own.value, theirs.fingerprint(SHA256()).hex(":").upper()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import commands, covariates_command
+from . import claims_command, commands, covariates_command
 from .gallery import DEFAULT
 from .protect import DEFAULT_KEY
 
@@ -39,6 +39,7 @@ def parser() -> Parser:
     _asking(sub)
     _keeping(sub)
     covariates_command.add_parser(sub)
+    claims_command.add_parser(sub)
     return p
 
 

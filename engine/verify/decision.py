@@ -82,6 +82,7 @@ class Ruling:
     effective: float  # how many independent frames those are worth
     accept: float  # nats that would have been accepted
     evidence: float  # in [-1, 1]
+    llr: float  # nats, with those taken off that a search among so many people costs
 
 
 class Mean:
@@ -194,6 +195,7 @@ class Stream:
         return Ruling(
             state, name, why, last.since if last and same else t, self._frames, similarity,
             self._long.frames, bounds.accept, min(max(evidence, -1.0), 1.0),
+            llr - bounds.accept + Bounds.of(self._config, 1).accept,
         )  # fmt: skip
 
     def _still(self, held: Ruling, people: People, bounds: Bounds) -> bool:

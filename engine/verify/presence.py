@@ -12,6 +12,9 @@ import numpy as np
 from ..errors import ConfigError, EngineError
 from ..faces import Finder
 from ..types import Bytes, Faces, Identity, Present, Sighting
+from .claims import ClaimsConfig
+from .decision import Bounds
+from .fusion import Fusion
 from .gallery import DEFAULT
 from .gathering import Gathering
 from .liveness import Liveness
@@ -46,6 +49,7 @@ class PresenceConfig:
     enroll: bool = True  # whether pages may enroll whoever is before the camera
     liveness: bool = True  # whether lips are held against the sound, which costs tracking the face
     deciding: VerifyConfig = field(default_factory=VerifyConfig)
+    claims: ClaimsConfig = field(default_factory=ClaimsConfig)
 
 
 class Presence:
@@ -62,6 +66,7 @@ class Presence:
     ) -> None:
         self._verifier, self._config, self._live = verifier, config, live
         self._liveness = liveness
+        self.fusion: Fusion | None = None  # where a claim is made of what is found
         self._moments: deque[Present] = deque(maxlen=_KEPT)
         self._evidence: dict[int, deque[tuple[float, float]]] = {}
         self._seen: float | None = None  # t of the last frame with a face in it
@@ -79,7 +84,29 @@ class Presence:
         changes = [self._change(i) for i in found if i.t_decision == i.t]
         changes += self._left(item.t, bool(found)) + self._enroll(item)
         self._remember(item, found)
+        self._testify(item.t, found)
         return changes
+
+    def fuse(self) -> Fusion:
+        """From now on what is found of the first face goes to this fusion too."""
+        accept = Bounds.of(self._verifier.config.decision, 1).accept
+        self.fusion = Fusion(self._config.claims.fusion, accept)
+        return self.fusion
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The hash of each net that is asked."""
+        recogniser = self._verifier.recogniser
+        return {recogniser.folder.name: recogniser.sha256}
+
+    def _testify(self, t: float, found: Sequence[Identity]) -> None:
+        """Only of the face that was there first: it is the one that the scene follows."""
+        if self.fusion is None or not found:
+            return
+        first = found[0]
+        if (said := self._verifier.testify(first.track)) is not None:
+            self.fusion.push(said)
+        self.fusion.see(t, first.track, first.name)
 
     def finish(self) -> list[Change]:
         self._verifier.finish()

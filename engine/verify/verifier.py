@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError, ModelError
-from ..types import Bytes, Face, Faces, Floats, Identity, VideoFrame
+from ..types import Bytes, Evidence, Face, Faces, Floats, Identity, VideoFrame
 from .attempts import Attempts
 from .calibrate import least_claim
 from .cohort import load
@@ -70,6 +70,7 @@ class _Seen:
     best: tuple[VideoFrame, Face] | None = None  # since the last embedding
     looked: float = -float("inf")
     identity: Identity | None = None
+    ruling: Ruling | None = None  # the last one
 
 
 class Verifier:
@@ -180,6 +181,13 @@ class Verifier:
         similarity = float(self.embed(one) @ self.embed(other))
         return self._single(("", similarity), 1, "no_match")
 
+    def testify(self, track: int) -> Evidence | None:
+        """What a face has said by now for being who it is taken for; None before it said any."""
+        seen = self._tracks.get(track)
+        if seen is None or seen.ruling is None:
+            return None
+        return Evidence(seen.looked, track, "face", seen.ruling.llr)
+
     def push(self, item: VideoFrame | Faces) -> list[Identity]:
         """One for each face that is seen. Handlers are called before this returns."""
         faces = self._followed(item) if isinstance(item, VideoFrame) else item
@@ -257,7 +265,7 @@ class Verifier:
         was = seen.identity.decision if seen.identity else "pending"
         if ruling.state in ("unknown", "no_match") and was != ruling.state:
             self._attempts.fail(frame.t)
-        seen.best, seen.looked = None, frame.t
+        seen.best, seen.looked, seen.ruling = None, frame.t, ruling
         return self._ruled(seen, face, frame.t, ruling)
 
     def _ruled(self, seen: _Seen, face: Face, t: float, ruling: Ruling) -> Identity:

@@ -51,15 +51,16 @@ def tone(first, n):
 class Session:
     """Server and source on one clock."""
 
-    def __init__(self, config=None, alpha=False, info=None, late=0.08):
+    def __init__(self, config=None, alpha=False, info=None, late=0.08, vouch=None):
         self.clock, self.stats = Clock(), Stats()
         self.pictures, self.sound = Channel("pictures", 4), Channel("sound", 64)
         self.alpha, self.late = alpha, late  # late: how long the pretended engine takes
         about = {"avatar": "synthetic", "source": "beeps", "provider": "cpu", "microphone": False}
         about |= info or {}
         self.server = Server(
-            config or DeliverConfig(port=0), self.clock, DELAY, self.stats, lambda: about
-        )
+            config or DeliverConfig(port=0), self.clock, DELAY, self.stats, lambda: about,
+            vouch=vouch,
+        )  # fmt: skip
 
     async def __aenter__(self):
         await self.server.__aenter__()

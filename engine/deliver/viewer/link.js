@@ -43,7 +43,9 @@ export class Link {
     this.channel = null;
     this.peer = null;
     addEventListener("pagehide", () => this.peer?.close());
-    this.token = new URLSearchParams(location.hash.slice(1)).get("token");
+    const given = new URLSearchParams(location.hash.slice(1));
+    this.token = given.get("token");
+    this.pin = given.get("key"); // of the owner, see claim.js: it stays in the address
   }
 
   async run() {
@@ -140,7 +142,8 @@ export class Link {
   async login() {
     await this.ask("/login", {}, { Authorization: `Bearer ${this.token}` });
     this.token = null;
-    history.replaceState(null, "", location.pathname + location.search);
+    const rest = this.pin ? `#key=${this.pin}` : "";
+    history.replaceState(null, "", location.pathname + location.search + rest);
   }
 
   async ask(path, body, headers = {}) {

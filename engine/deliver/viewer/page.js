@@ -1,5 +1,6 @@
 // The page: what a person sees and presses.
 
+import { Badge } from "./claim.js";
 import { Enroller } from "./enroll.js";
 import { Link, WORDS } from "./link.js";
 import { Matte } from "./matte.js";
@@ -33,6 +34,7 @@ const link = new Link({
     video.srcObject = stream;
     video.play().catch(() => applySound());
     meter.watch(peer);
+    badge.begin(peer);
     applySound();
   },
   message: (message) => {
@@ -42,15 +44,20 @@ const link = new Link({
       matte.run(Boolean(told.matte));
       persona.show(bare ? undefined : told.persona);
       showSenses();
+      if (told.claim !== undefined) badge.hear(told.claim);
     }
   },
 });
+const badge = new Badge($("claim"), link.pin);
 const meter = new Meter(video, (message) => link.send(message));
 
 // State in words
 
 function showState(state, detail, seconds) {
-  if (document.body.dataset.state === "live" && state !== "live") keepStill();
+  if (document.body.dataset.state === "live" && state !== "live") {
+    keepStill();
+    badge.end();
+  }
   document.body.dataset.state = state;
   const [title, words] = WORDS[state];
   const again = seconds > 0.5 ? ` Next try in ${Math.ceil(seconds)} s.` : "";

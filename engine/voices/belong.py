@@ -1,0 +1,72 @@
+"""Whether the voice that is heard goes with the one face that is seen, as evidence over time."""
+
+import threading
+
+import numpy as np
+
+from ..faces import IDENTITY, crop
+from ..types import AudioChunk, Evidence, Faces, Floats
+from .features import RATE
+from .fit import fit
+from .listen import Listen, Voice
+from .model import Model
+
+__all__ = ["RATE", "Belongs"]
+_EVERY = 0.5  # seconds from one look at the face to the next
+_GOOD = 0.3  # quality, in [0, 1], from which on a face is looked at
+_FACES = 40  # looks that the mean face is made of, at most: they repeat one another
+_SPEECH = 3.0  # seconds of speech before anything is said
+
+
+class Belongs:
+    """A stage: Faces -> Evidence("voice"), while one face is in sight; `hear` takes the sound.
+
+    With several faces nobody knows whose voice it is, so nothing is said. A new face begins
+    anew with the voice too, for another face may speak with another.
+    """
+
+    name, lookahead = "voice and face", 0.0
+
+    def __init__(self, model: Model, provider: str = "cpu") -> None:
+        self.model, self._provider = model, provider
+        self._lock = threading.Lock()  # sound and pictures come from different threads
+        self._begin(-1)
+
+    def hear(self, item: AudioChunk) -> None:
+        """Sound at 16 kHz."""
+        with self._lock:
+            listen = self._listen
+        heard = listen.push(item)
+        with self._lock:
+            if heard and listen is self._listen:
+                self._voice = heard[-1]
+
+    def push(self, item: Faces) -> list[Evidence]:
+        if len(item.faces) != 1:
+            return []
+        [face] = item.faces
+        if face.track != self._track:
+            self._begin(face.track)
+        if item.t - self._looked < _EVERY or face.quality < _GOOD:
+            return []
+        self._looked = item.t
+        if self._count < _FACES:
+            cut = crop(item.frame, face.points, IDENTITY, face.track, face.quality)
+            self._face = self._face + self.model.faces(cut.pixels[None])[0]
+            self._count += 1
+        with self._lock:
+            voice = self._voice
+        if voice is None or voice.seconds < _SPEECH or voice.doubts:
+            return []
+        found = fit(self.model, voice.embedding, voice.seconds, self._face / self._count)
+        return [Evidence(voice.t, face.track, "voice", found.llr)]
+
+    def finish(self) -> list[Evidence]:
+        return []
+
+    def _begin(self, track: int) -> None:
+        self._track, self._looked, self._count = track, -float("inf"), 0
+        self._face: Floats = np.zeros((), np.float32)
+        with self._lock:
+            self._listen = Listen(self.model, self._provider)
+            self._voice: Voice | None = None

@@ -1,0 +1,118 @@
+"""Claims in the real page: every forgery is refused with its reason, and the true one is shown."""
+
+import asyncio
+
+import pytest
+
+from engine.verify.keys import new_keys, rotate
+from tests.browser.browsing import open_page
+from tests.browser.synthetic import Session
+from tests.vouching import Forger, notary
+
+FORGERIES = [
+    ("another key", "key"),
+    ("own key beside it", "signature"),
+    ("forged rotation", "key"),
+    ("another stream", "stream"),
+    ("another viewer", "stream"),
+    ("another engine", "stream"),
+    ("stale", "stale"),
+    ("from the future", "stale"),
+    ("lasts a year", "malformed"),
+    ("edited", "signature"),
+    ("replay", "sequence"),
+    ("no claim", "malformed"),
+]
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return new_keys(tmp_path / "owner" / "key")
+
+
+async def badge(page, state, why=""):
+    """Waits until the badge is so; answers with its words."""
+    wanted = f'[data-why="{why}"]' if why else ""
+    await page.wait_for_selector(f"#claim[data-claim={state}]{wanted}", timeout=20_000)
+    return await page.inner_text("#claim")
+
+
+async def test_every_forged_claim_is_refused_and_the_true_one_is_shown(
+    browser, keys, tmp_path, request
+):
+    forger = Forger(keys, tmp_path)
+    async with Session(vouch=forger.attend) as session:
+        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        said = await badge(page, "verified")
+        print(f"\ntrue: {said!r}")
+        assert "Verified: Anna" in said and "since" in said and keys.id[:4] in said
+        for forgery, why in FORGERIES:
+            forger.mode = forgery
+            said = await badge(page, "refused", why)
+            print(f"{forgery}: {said!r}")
+            assert "Not verified" in said and "Anna" not in said and "Bert" not in said
+            forger.mode = "true"
+            await badge(page, "verified")
+        forger.mode = "replay after disconnect"
+        [viewer] = session.server.viewers
+        await viewer.close("for the test")
+        said = await badge(page, "refused", "stream")
+        print(f"replayed after disconnect: {said!r}")
+        forger.mode = "true"
+        await badge(page, "verified")
+        forger.mode = "nothing"
+        said = await badge(page, "refused", "silent")
+        print(f"no more claims: {said!r}")
+
+
+async def test_without_a_pin_the_first_key_is_trusted_loudly_and_another_never(
+    browser, keys, tmp_path
+):
+    forger = Forger(keys, tmp_path)
+    async with Session(vouch=forger.attend) as session:
+        page = await open_page(browser, session.server.url)
+        said = await badge(page, "first")
+        assert "ask the owner" in said
+        await page.reload()
+        said = await badge(page, "verified")
+        assert "ask the owner" not in said
+        forger.mode = "another key"
+        await badge(page, "refused", "key")
+
+
+async def test_a_replaced_key_is_followed_and_the_old_one_is_refused_from_then_on(
+    browser, keys, tmp_path
+):
+    old = notary(keys, every=0.5)
+    new = notary(rotate(tmp_path / "owner" / "key"), every=0.5)
+    now = [new]
+
+    def attend(*ends):
+        each = {who: who.attend(*ends) for who in (old, new)}
+        return lambda: each[now[0]]()
+
+    async with Session(vouch=attend) as session:
+        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        assert new.keys.id[:4] in await badge(page, "verified")
+        now[0] = old
+        await badge(page, "refused", "replaced")
+
+
+async def test_who_is_not_there_is_not_verified_and_the_page_says_why(browser, keys, tmp_path):
+    made = notary(keys, every=0.5)
+    async with Session(vouch=made.attend) as session:
+        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        await badge(page, "verified")
+        made.fusion.see(0.0, 2, None)
+        await page.wait_for_selector("#claim[data-claim=none]", timeout=5_000)
+        assert "not settled" in (await page.inner_text("#claim")).lower()
+
+
+async def test_a_pinned_page_says_so_where_nothing_is_claimed_and_else_shows_no_badge(browser):
+    async with Session() as session:
+        plain = await open_page(browser, session.server.url)
+        assert not await plain.is_visible("#claim")
+        pinned = await open_page(browser, f"{session.server.url}#key={'0' * 64}")
+        assert "No claim" in await pinned.inner_text("#claim")
+        await badge(pinned, "refused", "nothing")
+        await asyncio.sleep(0)
