@@ -16,6 +16,7 @@ _EVERY = 0.5  # seconds from one look at the face to the next
 _GOOD = 0.3  # quality, in [0, 1], from which on a face is looked at
 _FACES = 40  # looks that the mean face is made of, at most: they repeat one another
 _SPEECH = 3.0  # seconds of speech before anything is said
+_NONE: Voice | None = None
 
 
 class Belongs:
@@ -30,7 +31,9 @@ class Belongs:
     def __init__(self, model: Model, provider: str = "cpu") -> None:
         self.model, self._provider = model, provider
         self._lock = threading.Lock()  # sound and pictures come from different threads
-        self._begin(-1)
+        self._listen, self._voice = Listen(model, provider), _NONE
+        self._track, self._looked, self._count = -1, -float("inf"), 0
+        self._face: Floats = np.zeros((), np.float32)  # the sum of its embeddings
 
     def hear(self, item: AudioChunk) -> None:
         """Sound at 16 kHz."""
@@ -66,7 +69,6 @@ class Belongs:
 
     def _begin(self, track: int) -> None:
         self._track, self._looked, self._count = track, -float("inf"), 0
-        self._face: Floats = np.zeros((), np.float32)
+        self._face = np.zeros((), np.float32)
         with self._lock:
-            self._listen = Listen(self.model, self._provider)
-            self._voice: Voice | None = None
+            self._listen, self._voice = Listen(self.model, self._provider), _NONE

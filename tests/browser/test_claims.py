@@ -1,6 +1,6 @@
 """Claims in the real page: every forgery is refused with its reason, and the true one is shown."""
 
-import asyncio
+import time
 
 import pytest
 
@@ -30,19 +30,23 @@ def keys(tmp_path):
     return new_keys(tmp_path / "owner" / "key")
 
 
+async def opened(browser, session, end=""):
+    """The page, without pictures: what is claimed needs none, and a busy machine is spared them."""
+    session.stop_drawing()
+    return await open_page(browser, session.server.url + end, live=False)
+
+
 async def badge(page, state, why=""):
     """Waits until the badge is so; answers with its words."""
     wanted = f'[data-why="{why}"]' if why else ""
-    await page.wait_for_selector(f"#claim[data-claim={state}]{wanted}", timeout=20_000)
+    await page.wait_for_selector(f"#claim[data-claim={state}]{wanted}", timeout=60_000)
     return await page.inner_text("#claim")
 
 
-async def test_every_forged_claim_is_refused_and_the_true_one_is_shown(
-    browser, keys, tmp_path, request
-):
+async def test_every_forged_claim_is_refused_and_the_true_one_is_shown(browser, keys, tmp_path):
     forger = Forger(keys, tmp_path)
     async with Session(vouch=forger.attend) as session:
-        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        page = await opened(browser, session, f"#key={keys.id}")
         said = await badge(page, "verified")
         print(f"\ntrue: {said!r}")
         assert "Verified: Anna" in said and "since" in said and keys.id[:4] in said
@@ -70,7 +74,7 @@ async def test_without_a_pin_the_first_key_is_trusted_loudly_and_another_never(
 ):
     forger = Forger(keys, tmp_path)
     async with Session(vouch=forger.attend) as session:
-        page = await open_page(browser, session.server.url)
+        page = await opened(browser, session)
         said = await badge(page, "first")
         assert "ask the owner" in said
         await page.reload()
@@ -92,7 +96,7 @@ async def test_a_replaced_key_is_followed_and_the_old_one_is_refused_from_then_o
         return lambda: each[now[0]]()
 
     async with Session(vouch=attend) as session:
-        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        page = await opened(browser, session, f"#key={keys.id}")
         assert new.keys.id[:4] in await badge(page, "verified")
         now[0] = old
         await badge(page, "refused", "replaced")
@@ -101,18 +105,17 @@ async def test_a_replaced_key_is_followed_and_the_old_one_is_refused_from_then_o
 async def test_who_is_not_there_is_not_verified_and_the_page_says_why(browser, keys, tmp_path):
     made = notary(keys, every=0.5)
     async with Session(vouch=made.attend) as session:
-        page = await open_page(browser, f"{session.server.url}#key={keys.id}")
+        page = await opened(browser, session, f"#key={keys.id}")
         await badge(page, "verified")
-        made.fusion.see(0.0, 2, None)
-        await page.wait_for_selector("#claim[data-claim=none]", timeout=5_000)
+        made.fusion.see(time.monotonic(), 2, None)
+        await page.wait_for_selector("#claim[data-claim=none]", timeout=20_000)
         assert "not settled" in (await page.inner_text("#claim")).lower()
 
 
 async def test_a_pinned_page_says_so_where_nothing_is_claimed_and_else_shows_no_badge(browser):
     async with Session() as session:
-        plain = await open_page(browser, session.server.url)
+        plain = await opened(browser, session)
         assert not await plain.is_visible("#claim")
-        pinned = await open_page(browser, f"{session.server.url}#key={'0' * 64}")
+        pinned = await opened(browser, session, "#key=" + "0" * 64)
         assert "No claim" in await pinned.inner_text("#claim")
         await badge(pinned, "refused", "nothing")
-        await asyncio.sleep(0)

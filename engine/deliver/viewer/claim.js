@@ -63,7 +63,7 @@ async function steps(from, to, rotations) {
   for (const { key, by, since, signature } of rotations.slice(0, 64)) {
     if (found.at(-1) === to) break;
     if (!Number.isSafeInteger(since) || (await idOf(by)) !== found.at(-1)) continue;
-    const text = JSON.stringify({ by, key, since });
+    const text = JSON.stringify([by, key, since]);
     if (await isSigned(by, signature, ROTATION + text)) found.push(await idOf(key));
   }
   return found.at(-1) === to ? found : null;
