@@ -120,7 +120,7 @@ def test_offers_of_pages_that_send(runner):
     good = runner.run(offer("sendonly"))
 
     async def answer(sdp):
-        senses = BrowserSenses(Clock(), Stats(), with_camera=True)
+        senses = Browser(Clock(), Stats(), with_camera=True)
         intake = Intake(senses.kinds, senses.take)
         with suppress(ValueError, Busy):
             await intake.answer(sdp)
