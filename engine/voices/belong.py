@@ -47,22 +47,23 @@ class Belongs:
     def push(self, item: Faces) -> list[Evidence]:
         if len(item.faces) != 1:
             return []
-        [face] = item.faces
-        if face.track != self._track:
-            self._begin(face.track)
-        if item.t - self._looked < _EVERY or face.quality < _GOOD:
+        [seen] = item.faces
+        if seen.track != self._track:
+            self._begin(seen.track)
+        if item.t - self._looked < _EVERY or seen.quality < _GOOD:
             return []
         self._looked = item.t
         if self._count < _FACES:
-            cut = crop(item.frame, face.points, IDENTITY, face.track, face.quality)
+            cut = crop(item.frame, seen.points, IDENTITY, seen.track, seen.quality)
             self._face = self._face + self.model.faces(cut.pixels[None])[0]
             self._count += 1
         with self._lock:
             voice = self._voice
         if voice is None or voice.seconds < _SPEECH or voice.doubts:
             return []
-        found = fit(self.model, voice.embedding, voice.seconds, self._face / self._count)
-        return [Evidence(voice.t, face.track, "voice", found.llr)]
+        face = np.asarray(self._face / self._count, np.float32)
+        found = fit(self.model, voice.embedding, voice.seconds, face)
+        return [Evidence(voice.t, seen.track, "voice", found.llr)]
 
     def finish(self) -> list[Evidence]:
         return []

@@ -173,8 +173,8 @@ export class Badge {
 
   accept(body, key) {
     const rest = `since ${clock(body.since)}, by key ${grouped(key.id)}`;
-    const warning = "Not pinned: ask the owner whether this is their key";
-    this.show(this.isFirst ? "first" : "verified", `Verified: ${body.name}`, rest, this.isFirst ? warning : "");
+    if (this.isFirst) this.show("first", `${body.name}, by a key unknown here`, rest, "Ask the owner whether this is their key");
+    else this.show("verified", `Verified: ${body.name}`, rest);
     this.element.title =
       `Key ${key.id}\n${body.evidence.join(", ")}; false matches ${body.target_fmr} a search\nThis connection, claim ${body.sequence}`;
     this.timer = setTimeout(() => this.refuse("silent"), (body.expires - body.issued) * 1000);
