@@ -16,6 +16,7 @@ _EVERY = 0.5  # seconds from one look at the face to the next
 _GOOD = 0.3  # quality, in [0, 1], from which on a face is looked at
 _FACES = 40  # looks that the mean face is made of, at most: they repeat one another
 _SPEECH = 3.0  # seconds of speech before anything is said
+_LONGEST = 120.0  # seconds of speech after which it is listened to anew: voices may change
 _NONE: Voice | None = None
 
 
@@ -43,6 +44,8 @@ class Belongs:
         with self._lock:
             if heard and listen is self._listen:
                 self._voice = heard[-1]
+                if self._voice.seconds >= _LONGEST:
+                    self._listen = Listen(self.model, self._provider)
 
     def push(self, item: Faces) -> list[Evidence]:
         if len(item.faces) != 1:
