@@ -64,6 +64,12 @@ async def test_every_forged_claim_is_refused_and_the_true_one_is_shown(browser, 
         print(f"replayed after disconnect: {said!r}")
         forger.mode = "true"
         await badge(page, "verified")
+        forger.mode = "replay"
+        other = await opened(browser, session, f"#key={keys.id}")
+        said = await badge(other, "refused", "stream")
+        print(f"the first page's claim on a second page: {said!r}")
+        forger.mode = "true"
+        await badge(other, "verified")
         forger.mode = "nothing"
         said = await badge(page, "refused", "silent")
         print(f"no more claims: {said!r}")
@@ -82,6 +88,10 @@ async def test_without_a_pin_the_first_key_is_trusted_loudly_and_another_never(
         assert "Ask the owner" not in said
         forger.mode = "another key"
         await badge(page, "refused", "key")
+        await page.goto("about:blank")
+        await page.goto(f"{session.server.url}#key={forger.thief.keys.id}")
+        said = await badge(page, "first")
+        assert "Verified" not in said and "Not the key that was known here" in said
 
 
 async def test_a_replaced_key_is_followed_and_the_old_one_is_refused_from_then_on(
@@ -149,7 +159,7 @@ async def test_no_claim_with_anything_changed_is_taken(browser, keys, tmp_path):
     errors = []
     async with Session(vouch=forger.attend) as session:
         page = await opened(browser, session, f"#key={keys.id}")
-        page.on("pageerror", errors.append)
+        page.on("pageerror", lambda error: errors.append(error))
         await badge(page, "verified")
         forger.mode = "nothing"
         assert await page.evaluate(SPOILT, [forger.given[-1], keys.id]) == []
