@@ -32,6 +32,7 @@ from engine.verify.keys import new_keys, read_chain
 from tests.browser.synthetic import Session
 from tests.vouching import notary
 
+PATIENCE = 20.0  # seconds: who hangs has failed, too
 TIMES = int(os.environ.get("LIKENESS_FUZZ", "1"))
 
 
@@ -99,12 +100,13 @@ def test_offers_of_viewers(runner):
 
     async def answer(sdp):
         viewer = Viewer("fuzz", Fanout(Clock(), 0.1, Stats(), 10**6), Clock(), lambda v: {})
-        try:
-            await viewer.answer(sdp)
-            tally["answered"] += 1
-        except ValueError:
-            tally["refused"] += 1
-        await viewer.close("")
+        async with asyncio.timeout(PATIENCE):
+            try:
+                await viewer.answer(sdp)
+                tally["answered"] += 1
+            except ValueError:
+                tally["refused"] += 1
+            await viewer.close("")
 
     @bounded(40)
     @given(spoilt(good) | st.text(max_size=60))
@@ -122,9 +124,10 @@ def test_offers_of_pages_that_send(runner):
     async def answer(sdp):
         senses = Browser(Clock(), Stats(), with_camera=True)
         intake = Intake(senses.kinds, senses.take)
-        with suppress(ValueError, Busy):
-            await intake.answer(sdp)
-        await intake.close()
+        async with asyncio.timeout(PATIENCE):
+            with suppress(ValueError, Busy):
+                await intake.answer(sdp)
+            await intake.close()
 
     @bounded(20)
     @given(spoilt(good) | st.text(max_size=60))
@@ -132,6 +135,22 @@ def test_offers_of_pages_that_send(runner):
         runner.run(answer(sdp))
 
     run()
+
+
+def test_a_page_whose_offer_is_half_a_stream_does_not_keep_the_session_from_ending(runner):
+    """Found by the test above: closing what had failed to close was waited for without end."""
+    good = runner.run(offer("sendonly"))
+    half = "".join(line for line in good.splitlines(keepends=True) if "m=video" not in line)
+
+    async def answer():
+        senses = Browser(Clock(), Stats(), with_camera=True)
+        intake = Intake(senses.kinds, senses.take)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(ValueError, match="not an offer"):
+                await intake.answer(half)
+            await intake.close()
+
+    runner.run(answer())
 
 
 def test_bodies(runner):
