@@ -12,8 +12,9 @@ ACCEPT = 6.9  # nats
 MODELS = {"sphereface2": "ab" * 32}
 
 
-def seen(name="Anna", now=0.0):
+def seen(name="Anna"):
     """A fusion that has seen this person, and forgets nobody for an hour."""
+    now = time.monotonic()
     fusion = Fusion(FusionConfig(forget=3600.0), ACCEPT)
     fusion.push(Evidence(now, 1, "face", 9.0))
     fusion.push(Evidence(now, 1, "voice", 0.5))
@@ -21,7 +22,7 @@ def seen(name="Anna", now=0.0):
     return fusion
 
 
-def notary(keys, fusion=None, now=lambda: 0.0, **options):
+def notary(keys, fusion=None, now=time.monotonic, **options):
     return Notary(ClaimsConfig(issue=True, **options), keys, fusion or seen(), now, 1e-3, MODELS)
 
 

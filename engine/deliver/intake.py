@@ -76,6 +76,7 @@ class _Guest:
         self._peer.on("connectionstatechange", self._on_connection)
         self._peer.on("datachannel", lambda channel: channel.on("message", self._on_message))
         self._attending: asyncio.Task[None] | None = None
+        self._ended = False
 
     async def answer(self, sdp: str) -> str:
         sdp = without_hidden_names(sdp)
@@ -140,6 +141,9 @@ class _Guest:
 
     async def _end(self) -> None:
         self._leave()
+        if self._ended:
+            return  # aiortc's close, if it failed, would be awaited for ever the second time
+        self._ended = True
         try:
             await self._peer.close()
         except MALFORMED:

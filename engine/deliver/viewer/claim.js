@@ -63,24 +63,43 @@ async function steps(from, to, rotations) {
   for (const { key, by, since, signature } of rotations.slice(0, 64)) {
     if (found.at(-1) === to) break;
     if (!Number.isSafeInteger(since) || (await idOf(by)) !== found.at(-1)) continue;
-    const text = JSON.stringify({ by, key, since });
+    const text = JSON.stringify([by, key, since]);
     if (await isSigned(by, signature, ROTATION + text)) found.push(await idOf(key));
   }
   return found.at(-1) === to ? found : null;
 }
 
-/** How the key is trusted: "pinned", "known" or "first"; Refused where it is not. */
+/** A browser that keeps nothing for pages knows no key from before; a link's still holds. */
+const stored = (name, otherwise) => {
+  try {
+    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+};
+const store = (name, value) => {
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch (error) {
+    console.warn(error);
+  }
+};
+
+/** The key's id, and what a person should be warned of; Refused where it is not to be trusted. */
 async function trust(said, pin) {
   const id = await idOf(said.key);
-  const replaced = JSON.parse(localStorage.getItem(REPLACED) ?? "{}");
-  if (replaced[id]) throw new Refused("replaced");
-  const root = pin ?? localStorage.getItem(KNOWN);
+  const replaced = stored(REPLACED, {});
+  if (Object.hasOwn(replaced, id)) throw new Refused("replaced");
+  const met = stored(KNOWN, null);
+  const root = pin ?? met;
   const way = root === null ? [id] : await steps(root, id, said.rotations ?? []);
   if (way === null) throw new Refused("key");
   for (let i = 1; i < way.length; i++) replaced[way[i - 1]] = way[i];
-  if (way.length > 1) localStorage.setItem(REPLACED, JSON.stringify(replaced));
-  localStorage.setItem(KNOWN, id);
-  return { id, how: pin ? "pinned" : root === null ? "first" : "known" };
+  if (way.length > 1) store(REPLACED, replaced);
+  if (met !== id) store(KNOWN, id);
+  if (root === null) return { id, warning: "Ask the owner whether this is their key" };
+  const isOther = met !== null && !way.includes(met);
+  return { id, warning: isOther ? "Not the key that was known here: ask the owner" : "" };
 }
 
 /** The certificates of each transport of a connection, as the browser itself saw them. */
@@ -106,7 +125,7 @@ function parsed(text) {
   return body;
 }
 
-/** The claim's body and how its key is trusted; Refused with a word of WHY otherwise. */
+/** The claim's body and what is known of its key; Refused with a word of WHY otherwise. */
 async function check(said, peer, last, pin) {
   if (typeof said?.body !== "string" || said.body.length > 8192) throw new Refused("malformed");
   if (!globalThis.crypto?.subtle) throw new Refused("unsupported");
@@ -131,7 +150,7 @@ export class Badge {
     this.pin = pin && /^[0-9a-f]{64}$/.test(pin.toLowerCase()) ? pin.toLowerCase() : pin ? "" : null;
     this.peer = null;
     this.queue = Promise.resolve();
-    this.isFirst = false; // whether the key was met on this visit
+    this.warning = ""; // of a key that is new here: it stays for the visit
     if (this.pin !== null) this.show("none", "Not verified", "No claim came yet");
   }
 
@@ -163,7 +182,7 @@ export class Badge {
       const { body, key } = await check(said, peer, this.last, this.pin);
       if (peer !== this.peer) return;
       this.last = body.sequence;
-      this.isFirst ||= key.how === "first";
+      this.warning ||= key.warning;
       this.accept(body, key);
     } catch (error) {
       if (!(error instanceof Refused)) console.warn(error);
@@ -173,8 +192,8 @@ export class Badge {
 
   accept(body, key) {
     const rest = `since ${clock(body.since)}, by key ${grouped(key.id)}`;
-    const warning = "Not pinned: ask the owner whether this is their key";
-    this.show(this.isFirst ? "first" : "verified", `Verified: ${body.name}`, rest, this.isFirst ? warning : "");
+    if (this.warning) this.show("first", `${body.name}, by a key unknown here`, rest, this.warning);
+    else this.show("verified", `Verified: ${body.name}`, rest);
     this.element.title =
       `Key ${key.id}\n${body.evidence.join(", ")}; false matches ${body.target_fmr} a search\nThis connection, claim ${body.sequence}`;
     this.timer = setTimeout(() => this.refuse("silent"), (body.expires - body.issued) * 1000);

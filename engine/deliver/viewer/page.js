@@ -354,6 +354,6 @@ for (const sign of ["pointermove", "pointerdown", "keydown"])
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 document.body.classList.toggle("bare", bare);
-window.likeness = { meter, link, sender }; // for tests and for the curious
+window.likeness = { meter, link, sender, badge }; // for tests and for the curious
 panel(asked.has("stats"));
 link.run();
