@@ -21,7 +21,7 @@ from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
-from .deliver.views import view_route
+from .deliver.views import ask_route
 from .errors import ConfigError
 from .faces import FacesConfig
 from .feeding import feed, share
@@ -31,13 +31,15 @@ from .head.life import Life, LifeConfig
 from .outside import Outside
 from .render import RenderConfig, Screen
 from .render.scene import check_scene, scene_needs
+from .scenery import Scenery
 from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
 from .track import TrackConfig
-from .types import VIEWS, FaceMesh, Picture, World
-from .verify.presence import Presence, PresenceConfig
+from .types import FaceMesh, Picture, World
+from .verify.presence import PresenceConfig
 from .watching import Watching
+from .wearing import Wearing
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -194,13 +196,13 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         senses = open_for(config, clock, stats, outside)
         source = senses.sound
         needs = scene_needs(config.render.scene)
-        watching = Watching(config.faces, config.track, stats, needs)
+        watching = Watching(stats)
         parts = await loop.run_in_executor(pool, Parts, config, making)
         outside.screen, outside.knows_people = parts.renderer, "verify" in needs
         await closing.enter_async_context(outside)
         if senses.camera or config.files.params:
             closing.callback(watching.close)
-            await loop.run_in_executor(pool, watching.load, parts, config)
+            await loop.run_in_executor(pool, watching.load, parts, config, needs)
         live = config.is_live or source.is_microphone
         voice.say(" · ".join(f"{k} {v}" for k, v in parts.about.items()))
         voice.say(senses.describe)
@@ -210,14 +212,13 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
             # of each way from a sense to the face
             paths = [0.0, to16.lookahead + parts.speech.lookahead][: 1 + watching.hears]
             delay = max(paths) + config.margin
-            info = about_page(config, parts, senses, watching, clock)
-            server = serving(config, parts, senses, watching, outside, info, clock, delay, stats)
+            server = serving(config, parts, senses, watching, outside, clock, delay, stats, pool)
             await closing.enter_async_context(server)
             closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, watching, to16, server, outside, stop)
+            connect(flow, config, parts, senses, watching, to16, server, outside, clock, stop)
     for file in filter(None, as_dict(config.files).values()):
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
@@ -236,12 +237,14 @@ def serving(
     senses: Senses,
     watching: Watching,
     outside: Outside,
-    info: Callable[[], dict[str, Any]],
     clock: Clock,
     delay: float,
     stats: Stats,
+    pool: Executor,
 ) -> Server:
     """The page's server, and what programs find beside the page."""
+    info = about_page(config, parts, senses, watching, outside, clock)
+    wearing = wearing_for(config, parts, watching, pool)
 
     def gauges() -> dict[str, float]:
         online = {"mqtt_connected": float(outside.link.connected)} if outside.link else {}
@@ -251,13 +254,15 @@ def serving(
         return "" if clock.now() - server.pictures_at < STALE else "no pictures come"
 
     def about() -> dict[str, Any]:
-        return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
+        more = {"worn": wearing.state} if wearing and watching.drive else {}
+        return info() | more | ({"scene": parts.renderer.scene} if parts.renderer else {})
 
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
     if watching.presence:
         routes += enroll_routes(watching.presence.begin_enrolment)
-    if watching.drive:
-        routes.append(view_route(VIEWS, watching.choose))
+    routes.append(ask_route("/view", watching.choose))
+    if wearing:
+        routes.append(ask_route("/wear", wearing.ask))
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -265,13 +270,19 @@ def serving(
     )
     outside.watching = lambda: server.watching
     outside.figures = server.published
+    outside.takes = server.takes
     if config.motion.channel:
         outside.feed.say = server.say
     return server
 
 
 def about_page(
-    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, clock: Clock
+    config: LiveConfig,
+    parts: Parts,
+    senses: Senses,
+    watching: Watching,
+    outside: Outside,
+    clock: Clock,
 ) -> Callable[[], dict[str, Any]]:
     """What the page says of the session."""
     fixed = parts.about | {
@@ -281,11 +292,27 @@ def about_page(
         "lookahead": parts.speech.lookahead,
         "enrolls": watching.presence is not None and config.verify.enroll,
     }
-    if senses.camera is None:
-        return lambda: fixed
-    seen = {"describe": senses.camera.describe}
-    now = watching.report.now
-    return lambda: fixed | {"camera": seen | now(clock.now()) | watching.known()} | watching.about()
+
+    def now() -> dict[str, Any]:
+        about = fixed | watching.about() | {"refused": outside.refused}
+        if not watching.describe:
+            return about
+        seen = {"describe": watching.describe} | watching.report.now(clock.now())
+        return about | {"camera": seen | watching.known()}
+
+    return now
+
+
+def wearing_for(
+    config: LiveConfig, parts: Parts, watching: Watching, pool: Executor
+) -> Wearing | None:
+    """Who puts a person's own face on the avatar, where one is drawn."""
+    if parts.renderer is None:
+        return None
+    return Wearing(
+        parts.head, config.render.avatar, config.track.avatars, parts.renderer,
+        lambda: watching.drive, pool,
+    )  # fmt: skip
 
 
 def connect(
@@ -297,6 +324,7 @@ def connect(
     to16: Resample,
     server: Server | None,
     outside: Outside,
+    clock: Clock,
     stop: asyncio.Event,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
@@ -322,9 +350,11 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching.presence)), to=pictures)
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching)), to=pictures)
+    scenery = Scenery(flow, config, parts, senses, watching, worlds, outside, clock, stop)
     if camera:
-        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds, outside)
+        scenery.watch(camera)
+    outside.prepare = scenery.prepare
     flow.run(heard, *watching.says(to16, parts, config.render.fps), parts.life, to=worlds)
     flow.run(passed_on, Resample(LISTEN_RATE, "resample", source.rate, flow.stats), to=sounds)
 
@@ -349,14 +379,14 @@ def hear(
 
 
 def drawing(
-    renderer: Screen, stop: asyncio.Event, presence: Presence | None
+    renderer: Screen, stop: asyncio.Event, watching: Watching
 ) -> Callable[[World], Picture]:
     """Draws, and ends the session where a person closes the window."""
     loop = asyncio.get_running_loop()
 
     def draw(world: World) -> Picture:
-        if presence:
-            world = replace(world, present=presence.at(world.t))
+        if watching.presence:
+            world = replace(world, present=watching.presence.at(world.t))
         picture = renderer.draw(world)
         if renderer.window_closed:
             loop.call_soon_threadsafe(stop.set)

@@ -133,6 +133,8 @@ class Appearance:
     freckles: float = 0.0  # in [0, 1]
     stubble: float = 0.0  # in [0, 1]
     extra: dict[str, float] = field(default_factory=dict)
+    albedo: Floats | None = None  # (s, s, 3) linear RGB on the face's map (engine.head.uv): a face
+    # that was learned, worn in place of what would be painted there
 
 
 @dataclass(frozen=True, slots=True)

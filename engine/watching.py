@@ -49,13 +49,16 @@ class Asked(Protocol):
     @property
     def provider(self) -> str: ...
     @property
+    def track(self) -> TrackConfig: ...
+    @property
+    def faces(self) -> FacesConfig: ...
+    @property
     def verify(self) -> PresenceConfig: ...
     @property
     def is_live(self) -> bool: ...
 
 
 Feed = Callable[[Channel[VideoFrame]], Coroutine[Any, Any, None]]
-Way = tuple[list[stage.Stage[Any, Any]], Channel[Any]]
 
 
 class Loaded(Protocol):
@@ -68,35 +71,43 @@ class Loaded(Protocol):
 
 
 class Watching:
-    """Loads what looks at faces; `drive` is None where the scene wants no face tracked, `presence`
-    where it does not ask who is there."""
+    """Looks at faces, where the session has a camera: from the start, or once a scene wants it.
 
-    def __init__(
-        self, faces: FacesConfig, config: TrackConfig, stats: Stats, needs: Sequence[str]
-    ) -> None:
+    `drive` is None while no scene has wanted faces tracked, `presence` where the first one did not
+    ask who is there.
+    """
+
+    def __init__(self, stats: Stats) -> None:
         self.report = Report(stats)
         self.drive: Drive | None = None
         self.presence: Presence | None = None
-        self._faces, self._config = faces, config
-        self._tracks, self._verifies = "track" in needs, "verify" in needs
+        self.describe = ""  # of the camera that is watched; "" while none is
+        self._speech = True
+        self._finder: Finder | None = None
         self._finding: list[stage.Stage[Any, Any]] = []
         self._tracking: list[stage.Stage[Any, Any]] = []
+        self._faces: list[Channel[Any]] = []  # to where what is found goes
 
-    def load(self, parts: "Loaded", asked: Asked) -> None:
-        """What the scene's needs ask for; ConfigError where a file has nothing to be made of."""
-        finder = Finder(asked.provider)
-        self._finding = [Follow(finder, self._faces), self.report]
-        if self._verifies:
-            self.presence = open_presence(asked.verify, finder, asked.provider, asked.is_live)
+    def load(self, parts: "Loaded", asked: Asked, needs: Sequence[str]) -> None:
+        """What `needs` ask for, once; ConfigError where a file has nothing to be made of."""
+        if self._finder is None:
+            self._finder = Finder(asked.provider)
+            self._finding = [Follow(self._finder, asked.faces), self.report]
+            if "verify" in needs:
+                live, where = asked.is_live, asked.provider
+                self.presence = open_presence(asked.verify, self._finder, where, live)
         params = parts.writers.params
-        if not self._tracks:
+        if "track" not in needs:
             if params is not None:
                 raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
             return
-        self._tracking = [Track(parts.head, Nets(parts.head, asked.provider), self._config)]
-        if params is not None:
-            self._tracking.append(_Keep(params))
-        self.drive = Drive(parts.head, parts.person)
+        if self.drive is None:
+            nets = Nets(parts.head, asked.provider)
+            self._tracking = [Track(parts.head, nets, asked.track)]
+            if params is not None:
+                self._tracking.append(_Keep(params))
+            self._speech = asked.track.speech
+            self.drive = Drive(parts.head, parts.person)
 
     def close(self) -> None:
         if self.presence is not None:
@@ -105,21 +116,26 @@ class Watching:
     @property
     def hears(self) -> bool:
         """Whether lips come from sound too, which costs the look-ahead."""
-        return self.drive is None or self._config.speech
+        return self.drive is None or self._speech
 
     def says(self, to16: Resample, parts: "Loaded", fps: int) -> list[stage.Stage[Any, Any]]:
         """From sound to meshes of the face."""
         return [to16, parts.speech] if self.hears else [Still(parts.person, fps)]
 
-    def choose(self, view: str) -> None:
-        assert self.drive is not None
+    async def choose(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """{"view": NAME} -> the same; ConfigError where there is no such view."""
+        if self.drive is None or (view := asked.get("view")) not in VIEWS:
+            known = f"one of {', '.join(VIEWS)}" if self.drive else "left alone: no face is tracked"
+            raise ConfigError(f"view should be {known}")
         self.drive.view = view
+        return {"view": view}
 
     def about(self) -> dict[str, Any]:
         """For the page."""
         if self.drive is None:
             return {}
-        return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
+        path = "speech blended in" if self._speech else "camera alone"
+        return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words, "path": path}
 
     def known(self) -> dict[str, Any]:
         """For the page, of who is there."""
@@ -127,32 +143,29 @@ class Watching:
 
     def watch(
         self, flow: Flow, feed: Feed, worlds: list[Channel[World]], outside: Listener
-    ) -> list[Channel[World]]:
-        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
-        frames, ways = flow.channel("pictures in", 1), list[Way]()
+    ) -> None:
+        """Looks at what the camera feeds. Worlds of speech meet what is seen before they go on to
+        `worlds`, which from then on holds the place where they meet."""
+        frames = flow.channel("pictures in", 1)
         flow.start(feed(frames))
         if self.presence is not None:
             changes: Channel[Any] = Channel("people", CHANGES, live=False)
-            ways.append(([self.presence], changes))
+            self._way(flow, [self.presence], changes)
             flow.start(outside.tell_people(changes))
         if self.drive is not None:
-            tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
-            ways.append((self._tracking, tracked))
-            flow.start(self.meet(flow, spoken, tracked, worlds))
-            worlds = [spoken]
-        self._branch(flow, frames, ways)
-        return worlds
+            self.meet_from_now(flow, worlds)
+        flow.run(frames, *self._finding, to=self._faces)
 
-    def _branch(self, flow: Flow, frames: Channel[VideoFrame], ways: Sequence[Way]) -> None:
-        """One way goes on in the finder's own task, for each further one costs a hop a picture."""
-        if len(ways) < 2:
-            stages, sinks = (ways[0][0], [ways[0][1]]) if ways else ([], [])
-            flow.run(frames, *self._finding, *stages, to=sinks)
-            return
-        seen = [flow.channel("faces", 1) for _ in ways]
-        flow.run(frames, *self._finding, to=seen)
-        for faces, (stages, sink) in zip(seen, ways, strict=True):
-            flow.run(faces, *stages, to=[sink])
+    def _way(self, flow: Flow, stages: list[stage.Stage[Any, Any]], sink: Channel[Any]) -> None:
+        """From the faces that are found, in a task of its own."""
+        self._faces.append(faces := flow.channel("faces", 1))
+        flow.run(faces, *stages, to=[sink])
+
+    def meet_from_now(self, flow: Flow, worlds: list[Channel[World]]) -> None:
+        tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
+        self._way(flow, self._tracking, tracked)
+        flow.start(self.meet(flow, spoken, tracked, list(worlds)))
+        worlds[:] = [spoken]
 
     async def meet(
         self,

@@ -254,6 +254,11 @@ class Server:
         if late:
             self._stats.count("dropped from motion channels", late)
 
+    def takes(self, kinds: tuple[str, ...]) -> None:
+        """What pages may send from now on."""
+        if self._intake:
+            self._intake.kinds = kinds
+
     @property
     def pictures_at(self) -> float:
         """Session time at which the last picture came to be sent; minus infinity before."""
@@ -272,7 +277,7 @@ class Server:
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
                 "camera": self._info().get("camera"),
-                "driven": self._info().get("driven"),
+                **{k: self._info().get(k) for k in ("driven", "path", "worn", "refused", "scene")},
                 "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class TrackConfig:
     rate: float = 1.5  # looks a second at reflectance and light
     smooth: bool = True
     speech: bool = True  # lips from sound where the mouth is not seen; costs its look-ahead
+    avatars: Path = Path("avatars")  # where a worn face is saved, where its person asks for that
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < inf:

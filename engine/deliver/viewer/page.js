@@ -5,6 +5,7 @@ import { Link, WORDS } from "./link.js";
 import { Matte } from "./matte.js";
 import { Meter } from "./meter.js";
 import { Sender } from "./send.js";
+import { Wearer } from "./wear.js";
 
 const $ = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
@@ -18,14 +19,8 @@ let chosen = bare && asked.has("sound") ? true : null; // whether to sound, once
 const link = new Link({
   state: showState,
   info: (fresh) => {
-    info = fresh;
-    matte.run(Boolean(info.matte));
-    $("who").textContent = info.avatar ? capital(info.avatar) : "";
-    applySound();
-    offerSending();
-    enroller.offer(!bare && Boolean(info.enrolls));
-    $("view").hidden = bare || !info.views;
-    if (info.views) showView(info.view);
+    matte.run(Boolean(fresh.matte));
+    takeInfo(fresh);
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -38,11 +33,31 @@ const link = new Link({
     if (message.state) {
       told = message.state;
       matte.run(Boolean(told.matte));
+      wearer.told(bare ? null : told.worn);
       showSenses();
+      if (told.scene !== info.scene) noticeScene();
     }
   },
 });
 const meter = new Meter(video, (message) => link.send(message));
+
+function takeInfo(fresh) {
+  info = fresh;
+  $("who").textContent = info.avatar ? capital(info.avatar) : "";
+  applySound();
+  offerSending();
+  enroller.offer(!bare && Boolean(info.enrolls));
+  $("view").hidden = bare || !info.views;
+  if (info.views) showView(info.view);
+}
+
+/** The scene was changed while the page was open: it may want a camera that nobody sends yet. */
+async function noticeScene() {
+  const before = (info.sends ?? []).length;
+  info.scene = told.scene; // asked once
+  takeInfo(await link.ask("/info").catch(() => info));
+  if (sender.on && (info.sends ?? []).length > before) sender.stop("The scene wants your camera too: press C to send both");
+}
 
 // State in words
 
@@ -142,6 +157,8 @@ $("send").onclick = () => (sender.on ? sender.stop() : sender.start(info.sends))
 
 const enroller = new Enroller($("enroll"), $("agree"), (path, body) => link.ask(path, body));
 
+const wearer = new Wearer($("wear"), $("don"), (path, body) => link.ask(path, body, {}, 20000));
+
 /** One line on what the engine gets of a camera or a browser, where there is something to say. */
 function showSenses() {
   const [state, why] = sending;
@@ -150,6 +167,7 @@ function showSenses() {
   if (state === "asking") words = "The browser asks for your permission";
   else if (state === "lost") words = why || "Connecting";
   else if (why) words = why;
+  else if (told.refused) words = told.refused;
   else if (idle) words = `Nothing is sent: press C, or the button below, to send your ${info.sends.includes("video") ? "camera and microphone" : "microphone"}`;
   $("senses").hidden = bare || !words;
   setText($("senses"), capital(words));
@@ -204,6 +222,7 @@ function fillPanel() {
     camera: told.camera?.describe ?? "–",
     faces: told.camera ? `${told.camera.faces}, quality ${number(100 * told.camera.quality)} %` : "–",
     driven: told.driven ?? "–",
+    path: told.path ?? "–",
     provider: info.provider ?? "–",
     renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
@@ -307,6 +326,7 @@ const KEYS = {
   f: full,
   c: () => $("send").hidden || $("send").click(),
   e: () => $("enroll").hidden || $("enroll").click(),
+  w: () => $("wear").hidden || $("wear").click(),
   arrowup: () => nudge(0.1),
   arrowdown: () => nudge(-0.1),
 };
