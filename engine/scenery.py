@@ -49,8 +49,8 @@ class Scenery:
             return
         camera = None if watching.describe else self._camera()
         loop = asyncio.get_running_loop()
-        load = watching.load, self._parts, self._config, needs
-        await loop.run_in_executor(self._flow.pool, *load)
+        pool, parts = self._flow.pool, self._parts
+        await loop.run_in_executor(pool, watching.load, parts, self._config, needs)
         if camera:
             self.watch(camera)
         elif watching.drive:

@@ -1,10 +1,11 @@
-"""`python -m engine.bench [chain|nets|soak|speech|mqtt]`: how fast this engine is here.
+"""`python -m engine.bench [chain|nets|camera|soak|speech|mqtt]`: how fast this engine is here.
 
 chain (the default): a whole session with one viewer, the nets alone, the start, and where
 Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
-session. soak: the long run. speech: --minutes of sound through the speech stage, as fast as it
-goes. mqtt: events through a broker that ends again and again. --gate exits with 1 where a figure
-misses its bound or is not there.
+session. camera: from a browser's fake camera to the picture that it displays. soak: the long run.
+speech: --minutes of sound through the speech stage, as fast as it goes. mqtt: events through a
+broker that ends again and again. --gate exits with 1 where a figure misses its bound or is not
+there.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from dataclasses import asdict
 
 from ..errors import EngineError
+from .camera import camera_to_screen
 from .figures import Figures
 from .mqtt import both
 from .nets import nets
@@ -64,7 +66,10 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument(
-        "what", nargs="?", default="chain", choices=("chain", "nets", "soak", "speech", "mqtt")
+        "what",
+        nargs="?",
+        default="chain",
+        choices=("chain", "nets", "camera", "soak", "speech", "mqtt"),
     )
     parser.add_argument("--seconds", type=float, default=20, help="of the chain, once settled")
     parser.add_argument("--minutes", type=float, default=1, help="of soak or speech")
@@ -83,6 +88,8 @@ def main() -> int:
             figures = nets(args.provider)
         elif args.what == "speech":
             figures = long_speech(args.minutes, args.provider)
+        elif args.what == "camera":
+            figures = Figures(asyncio.run(camera_to_screen(args.seconds, *options)))
         elif args.what == "soak":
             figures = asyncio.run(soak(args.minutes, *options))
         elif args.what == "mqtt":

@@ -10,10 +10,11 @@ from ..errors import ConfigError
 from ..head import Head
 from ..types import Face, FaceParams, Faces, Floats, Tracked, VideoFrame
 from . import smooth
+from .fine import Fine
 from .mean import Mean
 from .mouth import Compare
 from .nets import Nets, Shape
-from .place import Place, angles, compose, inverse, main_points, matrix, project
+from .place import Place, angles, apply, compose, inverse, main_points, matrix, project
 
 AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust, none
 SURE = 0.45, 0.75  # the finder's score: no trust, full trust
@@ -30,6 +31,7 @@ class TrackConfig:
 
     rate: float = 1.5  # looks a second at reflectance and light
     smooth: bool = True
+    fine: bool = True  # lids and jaw also from the crop's own pixels
     speech: bool = True  # lips from sound where the mouth is not seen; costs its look-ahead
     avatars: Path = Path("avatars")  # where a worn face is saved, where its person asks for that
 
@@ -46,6 +48,7 @@ class Track:
     def __init__(self, head: Head, nets: Nets, config: TrackConfig | None = None) -> None:
         self._head, self._nets, self._config = head, nets, config or TrackConfig()
         self._place, self._compare = Place(head, nets), Compare(head, nets)
+        self._fine = Fine(head) if self._config.fine else None
         self._number = 0
         self._begin(0, 1.0)
 
@@ -57,6 +60,8 @@ class Track:
         if number == self._number:
             return
         self._number = number
+        if self._fine:
+            self._fine.forget()
         self._identity, self._reflectance = Mean(), Mean()
         self._light = np.zeros(9, np.float32)
         self._looked, self._mouth = -inf, 1.0
@@ -84,6 +89,9 @@ class Track:
         weights = shape.expression
         if self._looks < SETTLED:
             self._put_right(self._place.of_finding(face.points), self._marks(shape, to_frame))
+        if self._fine:
+            marks = apply(inverse(to_frame), self._marks(shape, to_frame))
+            weights = self._fine.correct(weights, pixels, marks)
         if self._config.smooth:
             viewpoint = self._view.push(t, viewpoint)
             weights = np.clip(self._weights.push(t, weights), 0, 1)

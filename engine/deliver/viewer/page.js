@@ -234,6 +234,7 @@ function fillPanel() {
   }
   for (const row of document.querySelectorAll("[data-of=camera]")) row.hidden = !told.camera;
   for (const row of document.querySelectorAll("[data-of=driven]")) row.hidden = !told.driven;
+  setText($("way"), told.path === "camera alone" ? "Camera to screen" : "Microphone to screen");
   fillLosses(f);
   drawSpark();
 }
