@@ -15,7 +15,7 @@ from ..model import MODELS, open_model
 from ..types import Bytes, Floats
 
 EYE, LIPS = (24, 16, 0.55), (24, 20, 1.15)  # pixels, and the width as a share of the eyes' distance
-OPEN, SHUT = 0.88, 0.45  # of a person's own opening: from here on a blink, a whole one
+OPEN, SHUT = 0.88, 0.5  # of a person's own opening: from here on a blink, a whole one
 RISE, FALL = 0.2, 0.005  # of a frame: how an open eye's level follows what is seen above, below it
 IDLE = 0.012  # of the mouth's opening: so much says nothing
 _BLINKS = [INDEX["eyeBlinkRight"], INDEX["eyeBlinkLeft"]]

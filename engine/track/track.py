@@ -19,6 +19,8 @@ from .place import Place, angles, apply, compose, inverse, main_points, matrix, 
 AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust, none
 SURE = 0.45, 0.75  # the finder's score: no trust, full trust
 COVERED = 2.4, 1.4  # times the rest's misfit at the mouth: covered, free
+UNLIKE = 0.17, 0.12  # misfit of the face beside the mouth: no face at all, one
+USELESS = 0.0, 0.05  # quality
 NOISE = 0.02  # misfit that says nothing
 COMPARED = 3  # frames: so often it is looked whether the mouth is covered
 SETTLED = 6  # looks by which a crop is put right
@@ -64,7 +66,7 @@ class Track:
             self._fine.forget()
         self._identity, self._reflectance = Mean(), Mean()
         self._light = np.zeros(9, np.float32)
-        self._looked, self._mouth = -inf, 1.0
+        self._looked, self._mouth, self._like = -inf, 1.0, 1.0
         self._person, self._mean = self._head.neutral, np.zeros(self._nets.modes, np.float32)
         self._frames = 0
 
@@ -119,6 +121,8 @@ class Track:
     def _watch_mouth(self, frame: VideoFrame, placed: Floats) -> None:
         fit = self._compare.fit(frame.pixels, placed, self._reflectance.now, self._light)
         self._mouth += 0.5 * (_seen(fit.mouth, fit.rest) - self._mouth)
+        if np.isfinite(fit.rest):
+            self._like += 0.3 * (_ramp(fit.rest, *UNLIKE) - self._like)
 
     def _crop(self, frame: VideoFrame, face: Face) -> Floats:
         """By the finder's points, put right by what the first looks found.
@@ -146,7 +150,8 @@ class Track:
     def _confidence(self, face: Face, placed: Floats) -> float:
         mine = main_points(self._head.landmarks(placed, 68)[:, :2])
         agree = _ramp(_apart(mine, face.points[[0, 1, 3]]), AGREE[1], AGREE[0])
-        return agree * _ramp(face.score, *SURE)
+        sure = _ramp(face.score, *SURE) * _ramp(face.quality, *USELESS)
+        return agree * sure * self._like
 
     def _look(self, t: float, pixels: "np.ndarray", shape: Shape, belief: float) -> None:  # type: ignore[type-arg]
         """Reflectance and light, given the person's mean shape."""
