@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..stats import Stats
-from ..types import Bytes, Faces
+from ..types import Bytes, Face, Faces
+from .follow import is_overturned
 
 _STALE = 2.0  # seconds without a picture after which the camera is said to give none
 _SETTLED = 0.5  # seconds that an advice or a loss lasts before it is said: no flicker
@@ -15,12 +16,13 @@ _BLACK, _PLAIN = 12.0, 3.0  # mean of a picture that is black, spread of one tha
 _SPARSE = 16  # pixels: so far apart they are looked at
 
 
-def _fault(pixels: Bytes, found: bool) -> str:
+def _fault(pixels: Bytes, best: Face | None) -> str:
     """Why no face can be made out in this picture, or ""."""
     if min(pixels.shape[:2]) < _SMALLEST:
         return "the camera's picture is too small"
-    if found:
-        return ""
+    if best:
+        over = is_overturned(best.points)
+        return "your face is upside down: turn the camera" if over else ""
     some = pixels[::_SPARSE, ::_SPARSE]
     if some.mean() < _BLACK:
         return "the camera's picture is black: is its lens covered?"
@@ -57,7 +59,7 @@ class Report:
         if advice != self._advice:
             self._advice, self._since = advice, item.t
         self._seen = item.t if best else self._seen
-        fault = _fault(item.frame.pixels, best is not None)
+        fault = _fault(item.frame.pixels, best)
         self._last = _Last(item.t, len(item.faces), best.quality if best else 0.0, (w, h), fault)
         self._stats.count("camera.pictures")
         return [item]

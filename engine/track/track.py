@@ -107,6 +107,8 @@ class Track:
         placed = project(self._head.pose(self._person, weights), viewpoint, self._nets.centre)
         confidence = self._confidence(face, placed)
         if due:
+            if self._like < 0.5 and face.score > SURE[1]:
+                self._reflectance = Mean()  # what was learned is of nobody who is here now
             self._look(t, pixels, shape, belief * confidence)
         self._frames += 1
         if due or self._frames % COMPARED == 0:
@@ -150,6 +152,8 @@ class Track:
     def _confidence(self, face: Face, placed: Floats) -> float:
         mine = main_points(self._head.landmarks(placed, 68)[:, :2])
         agree = _ramp(_apart(mine, face.points[[0, 1, 3]]), AGREE[1], AGREE[0])
+        if agree == 0:
+            self._looks = 0  # the crop was put right by looks at something else: once more
         sure = _ramp(face.score, *SURE) * _ramp(face.quality, *USELESS)
         return agree * sure * self._like
 

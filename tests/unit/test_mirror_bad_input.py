@@ -89,9 +89,9 @@ def test_a_large_picture_with_a_face_is_followed(loaded):
 
 
 def test_a_face_upside_down_is_survived(loaded):
-    """The finder takes it for an upright one, so the avatar may follow it: see docs/mirror.md."""
+    """It is found as what it is, and the page says so."""
     mirror = Mirror(*loaded)
-    mirror.show(np.ascontiguousarray(FACE[::-1, ::-1]), 20)
+    assert "upside down" in mirror.show(np.ascontiguousarray(FACE[::-1, ::-1]), 20)
     assert np.isfinite(mirror.out.face.vertices).all()
     mirror.show(FACE, 45)
     assert mirror.drive.words != "speech"
