@@ -133,6 +133,7 @@ def write(clips: Sequence[Clip], to: Path, figures: dict[str, float]) -> None:
     for kind, scale in (("eye", 1.0), ("lips", MOUTH)):
         net = fitted(*together([one[kind] for one in told]))
         first, last = net[0], net[3]
+        assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
         parts = first.weight.T, first.bias, last.weight.T / scale, last.bias / scale
         arrays |= {f"{kind}{n}": p.detach().numpy().astype(np.float32) for n, p in enumerate(parts)}
     to.mkdir(parents=True, exist_ok=True)
