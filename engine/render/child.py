@@ -40,9 +40,9 @@ def _serve(pipe: Connection, order: Order) -> None:
     scene = _scene(canvas, order)
     pipe.send(("ready", str(ctx.info["GL_RENDERER"])))
     while True:
-        present = pipe.recv()
+        seen, present = pipe.recv()
         canvas.begin()
-        scene.draw(replace(shared.get(), present=present))
+        scene.draw(replace(shared.get(), seen=seen, present=present))
         shared.pixels[:] = canvas.read()
         closed = window.show(canvas) if window else False
         pipe.send(("drawn", "closed" if closed else ""))
