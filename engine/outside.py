@@ -5,7 +5,7 @@ Who is seen is told by the same call: events.tell("person", "match", "camera", n
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Self
@@ -19,9 +19,9 @@ from .deliver.events import Events
 from .deliver.feed import Feed
 from .deliver.mqtt import MqttLink
 from .deliver.outlets import MotionOut
-from .errors import ConfigError
+from .errors import ConfigError, EngineError
 from .render import Screen
-from .render.scene import scene_names
+from .render.scene import check_scene, scene_names
 from .speech.activity import Speaking
 from .stats import Stats
 from .types import AudioChunk, Command
@@ -53,6 +53,9 @@ class Outside:
         self.motion = MotionOut(motion, fps, stats) if motion.any else None
         self.figures: Callable[[], dict[str, Any]] = dict  # what PREFIX/stats says
         self.watching: Callable[[], int] = lambda: 0
+        self.takes: Callable[[tuple[str, ...]], None] = lambda kinds: None  # of a page's senses
+        self.prepare: Callable[[str], Awaitable[None]] = nothing  # what a scene needs
+        self.refused = ""  # why the scene asked for last is not shown
         self._clock, self._stats, self._pool = clock, stats, pool
         if motion.has_listeners:
             self.events.listen(self.feed.on_event)
@@ -121,10 +124,22 @@ class Outside:
         return replace(chunk, samples=np.zeros_like(chunk.samples)) if self.muted else chunk
 
     async def show(self, scene: str) -> None:
+        """Goes over to another scene; EngineError where that cannot be, which pages are told."""
         if self.screen is None:
             raise ConfigError("nothing is drawn in this session, so it has no scene")
         if scene == self.screen.scene:
             return
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._pool, self.screen.show, scene)
+        try:
+            check_scene(scene)
+            await self.prepare(scene)
+            await loop.run_in_executor(self._pool, self.screen.show, scene)
+        except EngineError as e:
+            self.refused = f"{scene} is not shown: {e}"
+            raise
+        self.refused = ""
         self.events.tell("scene", "shown", scene=scene)
+
+
+async def nothing(scene: str) -> None:
+    """No scene needs anything."""

@@ -21,7 +21,7 @@ from .deliver.enroll import enroll_routes
 from .deliver.files import FilesConfig, Writers
 from .deliver.intake import Intake
 from .deliver.metrics import Metrics
-from .deliver.views import challenge_route, persona_route, view_route
+from .deliver.views import ask_route, challenge_route, persona_route
 from .errors import ConfigError
 from .faces import FacesConfig
 from .feeding import feed, share
@@ -32,14 +32,16 @@ from .imagining import DOINGS, Imagining, PersonaConfig
 from .outside import Outside
 from .render import RenderConfig, Screen
 from .render.scene import check_scene, scene_needs
+from .scenery import Scenery
 from .speech import MeshTalk, SpeechConfig
 from .speech.activity import Activity
 from .stats import Stats
 from .track import TrackConfig
-from .types import VIEWS, FaceMesh, Picture, World
-from .verify.presence import Presence, PresenceConfig
+from .types import FaceMesh, Picture, World
+from .verify.presence import PresenceConfig
 from .voices.belong import RATE, Belongs
 from .watching import Watching
+from .wearing import Wearing
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -204,13 +206,13 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         senses = open_for(config, clock, stats, outside)
         source = senses.sound
         needs = needs_of(config)
-        watching = Watching(config.faces, config.track, stats, needs)
+        watching = Watching(stats)
         parts = await loop.run_in_executor(pool, Parts, config, making)
         outside.screen, outside.knows_people = parts.renderer, "verify" in needs
         await closing.enter_async_context(outside)
         if senses.camera or config.files.params:
             closing.callback(watching.close)
-            await loop.run_in_executor(pool, watching.load, parts, config, clock.now)
+            await loop.run_in_executor(pool, watching.load, parts, config, needs, clock.now)
         if watching.notary:
             voice.say(f"claims are signed: give viewers a link with #key={watching.notary.keys.id}")
         live = config.is_live or source.is_microphone
@@ -222,14 +224,13 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
             # of each way from a sense to the face
             paths = [0.0, to16.lookahead + parts.speech.lookahead][: 1 + watching.hears]
             delay = max(paths) + config.margin
-            info = about_page(config, parts, senses, watching, clock)
-            server = serving(config, parts, senses, watching, outside, info, clock, delay, stats)
+            server = serving(config, parts, senses, watching, outside, clock, delay, stats, pool)
             await closing.enter_async_context(server)
             closing.push_async_callback(outside.feed.close)
             voice.serving(server.url)
         async with asyncio.TaskGroup() as tasks:
             flow = Flow(tasks, pool, stats, live)
-            connect(flow, config, parts, senses, watching, to16, server, outside, stop)
+            connect(flow, config, parts, senses, watching, to16, server, outside, clock, stop)
     if parts.imagining and config.files.persona:
         parts.imagining.save(config.files.persona)
     for file in filter(None, as_dict(config.files).values()):
@@ -261,12 +262,14 @@ def serving(
     senses: Senses,
     watching: Watching,
     outside: Outside,
-    info: Callable[[], dict[str, Any]],
     clock: Clock,
     delay: float,
     stats: Stats,
+    pool: Executor,
 ) -> Server:
     """The page's server, and what programs find beside the page."""
+    info = about_page(config, parts, senses, watching, outside, clock)
+    wearing = wearing_for(config, parts, watching, pool)
 
     def gauges() -> dict[str, float]:
         online = {"mqtt_connected": float(outside.link.connected)} if outside.link else {}
@@ -276,17 +279,19 @@ def serving(
         return "" if clock.now() - server.pictures_at < STALE else "no pictures come"
 
     def about() -> dict[str, Any]:
-        return info() | ({"scene": parts.renderer.scene} if parts.renderer else {})
+        more = {"worn": wearing.state} if wearing and watching.drive else {}
+        return info() | more | ({"scene": parts.renderer.scene} if parts.renderer else {})
 
     routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
     if watching.presence:
         routes += enroll_routes(watching.presence.begin_enrolment)
+    routes.append(ask_route("/view", watching.choose))
     if watching.liveness:
         routes.append(challenge_route(watching.liveness.challenge_now))
-    if watching.drive:
-        routes.append(view_route(VIEWS, watching.choose))
     if parts.imagining:
         routes.append(persona_route(DOINGS, parts.imagining.do))
+    if wearing:
+        routes.append(ask_route("/wear", wearing.ask))
     browser = senses.browser
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
@@ -295,13 +300,19 @@ def serving(
     )  # fmt: skip
     outside.watching = lambda: server.watching
     outside.figures = server.published
+    outside.takes = server.takes
     if config.motion.channel:
         outside.feed.say = server.say
     return server
 
 
 def about_page(
-    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, clock: Clock
+    config: LiveConfig,
+    parts: Parts,
+    senses: Senses,
+    watching: Watching,
+    outside: Outside,
+    clock: Clock,
 ) -> Callable[[], dict[str, Any]]:
     """What the page says of the session."""
     fixed = parts.about | {
@@ -311,13 +322,29 @@ def about_page(
         "lookahead": parts.speech.lookahead,
         "enrolls": watching.presence is not None and config.verify.enroll,
     }
-    if parts.imagining:
-        return lambda: fixed | (parts.imagining.about() if parts.imagining else {})
-    if senses.camera is None:
-        return lambda: fixed
-    seen = {"describe": senses.camera.describe}
-    now = watching.report.now
-    return lambda: fixed | {"camera": seen | now(clock.now()) | watching.known()} | watching.about()
+
+    def now() -> dict[str, Any]:
+        about = fixed | watching.about() | {"refused": outside.refused}
+        if parts.imagining:
+            about |= parts.imagining.about()
+        if not watching.describe:
+            return about
+        seen = {"describe": watching.describe} | watching.report.now(clock.now())
+        return about | {"camera": seen | watching.known()}
+
+    return now
+
+
+def wearing_for(
+    config: LiveConfig, parts: Parts, watching: Watching, pool: Executor
+) -> Wearing | None:
+    """Who puts a person's own face on the avatar, where one is drawn."""
+    if parts.renderer is None:
+        return None
+    return Wearing(
+        parts.head, config.render.avatar, config.track.avatars, parts.renderer,
+        lambda: watching.drive, pool,
+    )  # fmt: skip
 
 
 def connect(
@@ -329,6 +356,7 @@ def connect(
     to16: Resample,
     server: Server | None,
     outside: Outside,
+    clock: Clock,
     stop: asyncio.Event,
 ) -> None:
     """Draws the picture of ARCHITECTURE.md: channels, and what runs between them."""
@@ -354,10 +382,11 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
-        present = watching.presence if "verify" in scene_needs(config.render.scene) else None
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, present)), to=pictures)
+        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching)), to=pictures)
+    scenery = Scenery(flow, config, parts, senses, watching, worlds, outside, clock, stop)
     if camera:
-        worlds = watching.watch(flow, lambda sink: feed(camera, sink, stop), worlds, outside)
+        scenery.watch(camera)
+    outside.prepare = scenery.prepare
     ways = [*watching.says(to16, parts, config.render.fps), parts.life]
     if parts.imagining:
         ways = [ways[0], parts.imagining.overhear, *ways[1:], parts.imagining.become]
@@ -390,14 +419,14 @@ def hear(
 
 
 def drawing(
-    renderer: Screen, stop: asyncio.Event, presence: Presence | None
+    renderer: Screen, stop: asyncio.Event, watching: Watching
 ) -> Callable[[World], Picture]:
     """Draws, and ends the session where a person closes the window."""
     loop = asyncio.get_running_loop()
 
     def draw(world: World) -> Picture:
-        if presence:
-            world = replace(world, present=presence.at(world.t))
+        if watching.presence:
+            world = replace(world, present=watching.presence.at(world.t))
         picture = renderer.draw(world)
         if renderer.window_closed:
             loop.call_soon_threadsafe(stop.set)

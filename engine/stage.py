@@ -74,6 +74,7 @@ def finish(stages: Sequence[Stage[Any, Any]], stats: Stats) -> list[Any]:
 
 
 async def send(values: list[B], sinks: Sequence[Channel[B]]) -> None:
+    """To all that are sinks at this moment: a list of them may grow while it is in use."""
     for value in values:
-        for sink in sinks:
+        for sink in tuple(sinks):
             await sink.put(value)

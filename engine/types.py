@@ -134,6 +134,8 @@ class Appearance:
     stubble: float = 0.0  # in [0, 1]
     tint: Floats | None = None  # (s, s, 3) on the face's map: how many times as bright it is there
     extra: dict[str, float] = field(default_factory=dict)
+    albedo: Floats | None = None  # (s, s, 3) linear RGB on the face's map (engine.head.uv): a face
+    # that was learned, worn in place of what would be painted there
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,16 @@ class Asked(Protocol):
     @property
     def provider(self) -> str: ...
     @property
+    def track(self) -> TrackConfig: ...
+    @property
+    def faces(self) -> FacesConfig: ...
+    @property
     def verify(self) -> PresenceConfig: ...
     @property
     def is_live(self) -> bool: ...
 
 
 Feed = Callable[[Channel[VideoFrame]], Coroutine[Any, Any, None]]
-Way = tuple[list[stage.Stage[Any, Any]], Channel[Any]]
 
 
 class Loaded(Protocol):
@@ -76,48 +79,62 @@ class Loaded(Protocol):
 
 
 class Watching:
-    """Loads what looks at faces; `drive` is None where the scene wants no face tracked, `presence`
-    where it does not ask who is there."""
+    """Looks at faces, where the session has a camera: from the start, or once a scene wants it.
 
-    def __init__(
-        self, faces: FacesConfig, config: TrackConfig, stats: Stats, needs: Sequence[str]
-    ) -> None:
+    `drive` is None while no scene has wanted faces tracked, `presence` where the first one did not
+    ask who is there.
+    """
+
+    def __init__(self, stats: Stats) -> None:
         self.report = Report(stats)
         self.drive: Drive | None = None
         self.presence: Presence | None = None
         self.liveness: Liveness | None = None
         self.notary: Notary | None = None
         self.belongs: Belongs | None = None  # where the voice counts for a claim
-        self._faces, self._config = faces, config
-        self._tracks, self._verifies = "track" in needs, "verify" in needs
+        self.describe = ""  # of the camera that is watched; "" while none is
+        self._speech = True
+        self._finder: Finder | None = None
         self._finding: list[stage.Stage[Any, Any]] = []
         self._tracking: list[stage.Stage[Any, Any]] = []
+        self._watching_lips: list[stage.Stage[Any, Any]] = []  # of its own, for liveness
+        self._faces: list[Channel[Any]] = []  # to where what is found goes
 
-    def load(self, parts: "Loaded", asked: Asked, now: Callable[[], float]) -> None:
-        """What the scene's needs ask for; ConfigError where a file has nothing to be made of.
+    def load(
+        self, parts: "Loaded", asked: Asked, needs: Sequence[str], now: Callable[[], float]
+    ) -> None:
+        """What `needs` ask for, once; ConfigError where a file has nothing to be made of.
 
         `now()` is session time.
         """
-        finder = Finder(asked.provider)
-        self._finding = [Follow(finder, self._faces), self.report]
-        if self._verifies:
-            if asked.verify.liveness:
-                self.liveness = Liveness(Synchrony(provider=asked.provider), parts.head)
-            self.presence = open_presence(
-                asked.verify, finder, asked.provider, asked.is_live, self.liveness
-            )
-            if asked.verify.claims.issue:
-                self._vouch(self.presence, asked, now)
+        if self._finder is None:
+            self._finder = Finder(asked.provider)
+            self._finding = [Follow(self._finder, asked.faces), self.report]
+            if "verify" in needs:
+                self._recognise(parts, asked, now, self._finder)
         params = parts.writers.params
-        if params is not None and not self._tracks:
-            raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
-        if self._tracks or self.liveness:
-            self._tracking = [Track(parts.head, Nets(parts.head, asked.provider), self._config)]
-        if not self._tracks:
+        if "track" not in needs:
+            if params is not None:
+                raise ConfigError("--params needs a scene that tracks the face: --scene mirror")
             return
-        if params is not None:
-            self._tracking.append(_Pass("write params", params.push))
-        self.drive = Drive(parts.head, parts.person)
+        if self.drive is None:
+            self._tracking = [_track(parts, asked)]
+            if params is not None:
+                self._tracking.append(_Pass("write params", params.push))
+            self._speech = asked.track.speech
+            self.drive = Drive(parts.head, parts.person)
+
+    def _recognise(
+        self, parts: "Loaded", asked: Asked, now: Callable[[], float], finder: Finder
+    ) -> None:
+        if asked.verify.liveness:
+            self.liveness = Liveness(Synchrony(provider=asked.provider), parts.head)
+            self._watching_lips = [_track(parts, asked)]
+        self.presence = open_presence(
+            asked.verify, finder, asked.provider, asked.is_live, self.liveness
+        )
+        if asked.verify.claims.issue:
+            self._vouch(self.presence, asked, now)
 
     def _vouch(self, presence: Presence, asked: Asked, now: Callable[[], float]) -> None:
         """Claims of what is found; ConfigError where there is no key, or one beside the gallery."""
@@ -138,7 +155,7 @@ class Watching:
     @property
     def hears(self) -> bool:
         """Whether lips come from sound too, which costs the look-ahead."""
-        return self.drive is None or self._config.speech
+        return self.drive is None or self._speech
 
     def says(self, to16: Resample, parts: "Loaded", fps: int) -> list[stage.Stage[Any, Any]]:
         """From sound to meshes of the face."""
@@ -150,15 +167,20 @@ class Watching:
         foretold = _Pass("lips for liveness", self.liveness.foretell, self.liveness.end_of_sound)
         return [to16, heard, parts.speech, foretold]
 
-    def choose(self, view: str) -> None:
-        assert self.drive is not None
+    async def choose(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """{"view": NAME} -> the same; ConfigError where there is no such view."""
+        if self.drive is None or (view := asked.get("view")) not in VIEWS:
+            known = f"one of {', '.join(VIEWS)}" if self.drive else "left alone: no face is tracked"
+            raise ConfigError(f"view should be {known}")
         self.drive.view = view
+        return {"view": view}
 
     def about(self) -> dict[str, Any]:
         """For the page."""
         if self.drive is None:
             return {}
-        return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words}
+        path = "speech blended in" if self._speech else "camera alone"
+        return {"views": VIEWS, "view": self.drive.view, "driven": self.drive.words, "path": path}
 
     def known(self) -> dict[str, Any]:
         """For the page, of who is there."""
@@ -166,40 +188,38 @@ class Watching:
 
     def watch(
         self, flow: Flow, feed: Feed, worlds: list[Channel[World]], outside: Listener
-    ) -> list[Channel[World]]:
-        """Looks at what the camera feeds; where worlds of speech go to meet what is seen."""
-        frames, ways = flow.channel("pictures in", 1), list[Way]()
+    ) -> None:
+        """Looks at what the camera feeds. Worlds of speech meet what is seen before they go on to
+        `worlds`, which from then on holds the place where they meet."""
+        frames = flow.channel("pictures in", 1)
         flow.start(feed(frames))
         if self.presence is not None:
             changes: Channel[Any] = Channel("people", CHANGES, live=False)
-            ways.append(([self.presence], changes))
+            self._way(flow, [self.presence], changes)
             flow.start(outside.tell_people(changes))
         if self.liveness is not None and self.drive is None:
             verdicts: Channel[Any] = Channel("liveness", CHANGES, live=False)
-            ways.append(([*self._tracking, Eyes(self.liveness)], verdicts))
+            tell = self.notary.fusion.push if self.notary else None
+            self._way(flow, [*self._watching_lips, Eyes(self.liveness, tell)], verdicts)
             flow.start(outside.tell_people(verdicts))
         if self.belongs is not None and self.notary is not None:
             said = flow.channel("evidence", CHANGES)
-            ways.append(([self.belongs], said))
+            self._way(flow, [self.belongs], said)
             flow.start(gather(said, self.notary.fusion))
         if self.drive is not None:
-            tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
-            ways.append((self._tracking, tracked))
-            flow.start(self.meet(flow, spoken, tracked, worlds))
-            worlds = [spoken]
-        self._branch(flow, frames, ways)
-        return worlds
+            self.meet_from_now(flow, worlds)
+        flow.run(frames, *self._finding, to=self._faces)
 
-    def _branch(self, flow: Flow, frames: Channel[VideoFrame], ways: Sequence[Way]) -> None:
-        """One way goes on in the finder's own task, for each further one costs a hop a picture."""
-        if len(ways) < 2:
-            stages, sinks = (ways[0][0], [ways[0][1]]) if ways else ([], [])
-            flow.run(frames, *self._finding, *stages, to=sinks)
-            return
-        seen = [flow.channel("faces", 1) for _ in ways]
-        flow.run(frames, *self._finding, to=seen)
-        for faces, (stages, sink) in zip(seen, ways, strict=True):
-            flow.run(faces, *stages, to=[sink])
+    def _way(self, flow: Flow, stages: list[stage.Stage[Any, Any]], sink: Channel[Any]) -> None:
+        """From the faces that are found, in a task of its own."""
+        self._faces.append(faces := flow.channel("faces", 1))
+        flow.run(faces, *stages, to=[sink])
+
+    def meet_from_now(self, flow: Flow, worlds: list[Channel[World]]) -> None:
+        tracked, spoken = flow.channel("faces tracked", 2), flow.channel("worlds spoken", 2)
+        self._way(flow, self._tracking, tracked)
+        flow.start(self.meet(flow, spoken, tracked, list(worlds)))
+        worlds[:] = [spoken]
 
     async def meet(
         self,
@@ -235,6 +255,10 @@ async def gather(said: Channel[Evidence], fusion: Fusion) -> None:
     """Evidence of any stage, to where it is summed."""
     async for item in said:
         fusion.push(item)
+
+
+def _track(parts: Loaded, asked: Asked) -> Track:
+    return Track(parts.head, Nets(parts.head, asked.provider), asked.track)
 
 
 class _Pass:

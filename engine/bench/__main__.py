@@ -1,11 +1,11 @@
-"""`python -m engine.bench [chain|nets|soak|speech|mqtt|crowd]`: how fast this engine is here.
+"""`python -m engine.bench [chain|nets|camera|soak|speech|mqtt|crowd]`: how fast it is here.
 
 chain (the default): a whole session with one viewer, the nets alone, the start, and where
 Chromium and playwright are installed what a browser sees. nets: streams batched through one ONNX
-session. soak: the long run. speech: --minutes of sound through the speech stage, as fast as it
-goes. mqtt: events through a broker that ends again and again. crowd: up to twenty viewers, a dead
-line and a bad one, in a network of its own (root). --gate exits with 1 where a figure
-misses its bound or is not there.
+session. camera: from a browser's fake camera to the picture that it displays. soak: the long run.
+speech: --minutes of sound through the speech stage, as fast as it goes. mqtt: events through a
+broker that ends again and again. crowd: up to twenty viewers, a dead line and a bad one, in a
+network of its own (root). --gate exits with 1 where a figure misses its bound or is not there.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict
 
 from ..errors import EngineError
+from .camera import camera_to_screen
 from .crowd import crowd
 from .figures import Figures
 from .mqtt import both
@@ -69,7 +70,7 @@ def main() -> int:
         "what",
         nargs="?",
         default="chain",
-        choices=("chain", "nets", "soak", "speech", "mqtt", "crowd"),
+        choices=("chain", "nets", "camera", "soak", "speech", "mqtt", "crowd"),
     )
     parser.add_argument(
         "--seconds", type=float, default=20, help="of chain and crowd, once settled"
@@ -90,6 +91,8 @@ def main() -> int:
             figures = nets(args.provider)
         elif args.what == "speech":
             figures = long_speech(args.minutes, args.provider)
+        elif args.what == "camera":
+            figures = Figures(asyncio.run(camera_to_screen(args.seconds, *options)))
         elif args.what == "soak":
             figures = asyncio.run(soak(args.minutes, *options))
         elif args.what == "mqtt":

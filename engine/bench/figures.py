@@ -11,7 +11,7 @@ class Bound:
     name: str
     limit: float
     at_least: bool = False
-    of: str = "chain"  # the run that measures it: chain, browser, soak, speech, mqtt or crowd
+    of: str = "chain"  # the run: chain, browser, camera, soak, speech, mqtt or crowd
 
     def holds(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -27,6 +27,7 @@ BOUNDS = (
     Bound("latency over look-ahead ms", 130, of="browser"),
     Bound("skew ms", 45, of="browser"),
     Bound("reconnect s", 5.0, of="browser"),
+    Bound("camera to screen p50 ms", 120, of="camera"),
     Bound("speech step ms", 3.0, of="speech"),
     Bound("frames off", 0, of="speech"),
     Bound("samples of drift", 0, of="speech"),

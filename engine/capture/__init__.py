@@ -3,7 +3,7 @@
 from .browser import Browser
 from .camera import Camera, CameraFile
 from .cameras import CameraDevice, list_cameras
-from .choose import Senses, describe_devices, open_senses, open_source
+from .choose import Senses, describe_devices, open_camera, open_senses, open_source
 from .config import CaptureConfig
 from .decode import AudioFile, read_sound
 from .devices import Device, list_devices
@@ -26,6 +26,7 @@ __all__ = [
     "describe_devices",
     "list_cameras",
     "list_devices",
+    "open_camera",
     "open_senses",
     "open_source",
     "read_sound",

@@ -159,8 +159,14 @@ class Browser:
     """Both senses of one page, as the server hands them over."""
 
     def __init__(self, clock: Clock, stats: Stats, with_camera: bool) -> None:
+        self._made_with = clock, stats
         self.sound = BrowserSound(clock, stats)
         self.camera = BrowserCamera(clock, stats) if with_camera else None
+
+    def open_camera(self) -> BrowserCamera:
+        """From now on a page's camera is wanted too."""
+        self.camera = self.camera or BrowserCamera(*self._made_with)
+        return self.camera
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -53,11 +53,12 @@ def open_senses(
         sound = open_source(config, clock, stats, live, notice)
     camera: Camera | None = browser.camera if browser else None
     if named or (watches and not remote):
-        camera = _camera(config, clock, stats, live)
+        camera = open_camera(config, clock, stats, live)
     return Senses(sound, camera, browser)
 
 
-def _camera(config: CaptureConfig, clock: Clock, stats: Stats, live: bool) -> Camera:
+def open_camera(config: CaptureConfig, clock: Clock, stats: Stats, live: bool) -> Camera:
+    """The camera that `config` names, or the first; DeviceError where there is none."""
     if config.video is not None:
         return CameraFile(config.video, clock if live else None, config.loop and live, config.pause)
     devices = list_cameras()

@@ -31,6 +31,7 @@ _BODY = 64 * 1024  # bytes in the largest request taken; an offer has about 6,00
 Attendance = Callable[[str, str], None]  # a viewer's name, and "joined" or "left"
 News = Callable[[], dict[str, Any] | None]  # what to tell a viewer of who is seen, if it is new
 Vouch = Callable[[str, str], News]  # for a connection, by the fingerprints of both its ends
+_TOLD = ("driven", "path", "worn", "refused", "scene", "persona")  # of info, twice a second
 _LEAST_BITS = 100_000  # bit/s: below it nothing can be recognised
 
 
@@ -299,6 +300,11 @@ class Server:
         if late:
             self._stats.count("dropped from motion channels", late)
 
+    def takes(self, kinds: tuple[str, ...]) -> None:
+        """What pages may send from now on."""
+        if self._intake:
+            self._intake.kinds = kinds
+
     @property
     def pictures_at(self) -> float:
         """Session time at which the last picture came to be sent; minus infinity before."""
@@ -326,8 +332,7 @@ class Server:
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
                 "camera": self._info().get("camera"),
-                "driven": self._info().get("driven"),
-                "persona": self._info().get("persona"),
+                **{k: self._info().get(k) for k in _TOLD},
                 "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),

@@ -1,9 +1,9 @@
-"""What a page may ask of a scene: `POST /view {"view": NAME}`, `POST /persona {"do": WHAT}`,
-`POST /challenge`."""
+"""What a page may ask of a scene: `POST /view {"view": NAME}`, `POST /wear`,
+`POST /persona {"do": WHAT}`, `POST /challenge`."""
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,18 +11,25 @@ from aiohttp import web
 from ..errors import EngineError
 from .guard import refuse
 
+Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
-def view_route(known: tuple[str, ...], choose: Callable[[str], None]) -> web.RouteDef:
-    """`choose` is called with one of `known`; anything else is refused."""
+
+def ask_route(path: str, ask: Ask) -> web.RouteDef:
+    """`ask` gets the JSON object that was sent and answers with one; its EngineErrors are told."""
 
     async def answer(request: web.Request) -> web.Response:
-        view = await _asked(request, "view", known)
-        if isinstance(view, web.Response):
-            return view
-        choose(view)
-        return web.json_response({"view": view})
+        try:
+            asked = json.loads((await request.read()).decode())
+        except (ValueError, RecursionError):
+            return refuse(400, "the body is not JSON")
+        if not isinstance(asked, dict):
+            return refuse(400, "send a JSON object")
+        try:
+            return web.json_response(await ask(asked))
+        except EngineError as e:
+            return refuse(400, str(e))
 
-    return web.post("/view", answer)
+    return web.post(path, answer)
 
 
 def persona_route(known: tuple[str, ...], do: Callable[[str], dict[str, Any]]) -> web.RouteDef:

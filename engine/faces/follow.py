@@ -27,6 +27,11 @@ _MEMORY = 0.5  # seconds after which a face that comes back gets a new number
 _STRIDE = 0.1  # seconds at most for which a face is expected to move on
 
 
+def is_overturned(points: Floats) -> bool:
+    """Whether a face's main points (6, 2) are upside down in the picture."""
+    return bool(points[3, 1] < points[:2, 1].min())
+
+
 @dataclass(frozen=True, slots=True)
 class FacesConfig:
     """The [faces] section."""
@@ -113,6 +118,11 @@ class Follow:
             square = around(expected, 1 + track.missed)
             found = self._finder.look(item.pixels, square, _KEEP)
             same = _closest(expected, found)
+            if is_overturned(expected.points) and self._frames % _NEWCOMERS == 0:
+                turned = self._finder.look(item.pixels, upended(expected), self._config.sure)
+                better = max(turned, key=_score, default=None)
+                if better and (same is None or better.score > same.score):
+                    same, track.filter = better, OneEuro()
             if same is None:
                 track.missed += 1
             else:

@@ -4,10 +4,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..stats import Stats
-from ..types import Faces
+from ..types import Bytes, Face, Faces
+from .follow import is_overturned
 
 _STALE = 2.0  # seconds without a picture after which the camera is said to give none
 _SETTLED = 0.5  # seconds that an advice or a loss lasts before it is said: no flicker
+
+
+_SMALLEST = 64  # pixels of a picture's shorter side in which a face can be found
+_BLACK, _PLAIN = 12.0, 3.0  # mean of a picture that is black, spread of one that shows nothing
+_SPARSE = 16  # pixels: so far apart they are looked at
+
+
+def _fault(pixels: Bytes, best: Face | None) -> str:
+    """Why no face can be made out in this picture, or ""."""
+    if min(pixels.shape[:2]) < _SMALLEST:
+        return "the camera's picture is too small"
+    if best:
+        over = is_overturned(best.points)
+        return "your face is upside down: turn the camera" if over else ""
+    some = pixels[::_SPARSE, ::_SPARSE]
+    if some.mean() < _BLACK:
+        return "the camera's picture is black: is its lens covered?"
+    return "the camera's picture shows nothing" if some.std() < _PLAIN else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +37,7 @@ class _Last:
     faces: int = 0
     quality: float = 0.0
     size: tuple[int, int] = (0, 0)
+    fault: str = ""  # of the picture itself
 
 
 class Report:
@@ -39,7 +59,8 @@ class Report:
         if advice != self._advice:
             self._advice, self._since = advice, item.t
         self._seen = item.t if best else self._seen
-        self._last = _Last(item.t, len(item.faces), best.quality if best else 0.0, (w, h))
+        fault = _fault(item.frame.pixels, best)
+        self._last = _Last(item.t, len(item.faces), best.quality if best else 0.0, (w, h), fault)
         self._stats.count("camera.pictures")
         return [item]
 
@@ -63,5 +84,8 @@ class Report:
         if not self._last.faces:
             if t - self._seen < _SETTLED:
                 return ""
+            if self._last.fault:
+                return self._last.fault
             return "no face is seen" if self._seen == float("-inf") else "the face is lost"
-        return self._advice if t - self._since > _SETTLED else ""
+        advice = self._advice if t - self._since > _SETTLED else ""
+        return self._last.fault or advice

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import config
 from engine.errors import ConfigError
-from engine.types import Appearance, Colour, Floats
+from engine.types import Appearance, Bytes, Colour, Floats
 
 from .model import Head
 
@@ -49,6 +49,7 @@ class Face:
     brow_thickness: float = 1.0
     brow_density: float = 1.0
     tint: str = ""  # a PNG beside the TOML, on the face's map: how bright beside what is painted
+    albedo: str = ""  # a PNG beside the TOML: a face's own colours on its map (engine.head.uv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def avatar_names() -> list[str]:
 
 def load_appearance(name_or_path: str, head: Head) -> Appearance:
     """A built-in avatar by name, or one's own by the path of a TOML; ConfigError if it is wrong."""
-    file = _find(name_or_path)
+    file = find_avatar(name_or_path)
     return appearance_of(config.load(Avatar, file), head, file)
 
 
@@ -104,6 +105,7 @@ def appearance_of(avatar: Avatar, head: Head, file: Path) -> Appearance:
             "vee": float(garment.collar == "vee"),
             "scalp": 0.0 if hair.style == "bald" else 0.95,
         },
+        albedo=read_map(file.parent / face.albedo) if face.albedo else None,
     )
 
 
@@ -134,10 +136,27 @@ def _tint(file: Path) -> Floats:
     read = cv2.imread(str(file), cv2.IMREAD_COLOR) if file.is_file() else None
     if read is None:
         raise ConfigError(f"{file} cannot be read: it should be the PNG that face.tint names")
-    return np.asarray(read[..., ::-1], np.float32) / 255 * np.float32(TINT_SCALE)
+    return np.asarray(read[..., ::-1] * (TINT_SCALE / 255), np.float32)
 
 
-def _find(name: str) -> Path:
+def read_map(file: Path) -> Floats:
+    """(s, s, 3) linear RGB of a square sRGB picture; ConfigError where it is none."""
+    picture = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB) if file.is_file() else None
+    if picture is None or picture.shape[0] != picture.shape[1]:
+        raise ConfigError(f"{file} is no square picture: face.albedo names one beside the TOML")
+    values = np.array([_linear(v / 255) for v in range(256)], np.float32)
+    return np.asarray(values[picture], np.float32)
+
+
+def to_srgb(linear: Floats) -> Bytes:
+    """Linear RGB in [0, 1], any shape, as sRGB bytes."""
+    c = np.clip(linear, 0, 1)
+    curved = np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055)
+    return np.rint(curved * 255).astype(np.uint8)
+
+
+def find_avatar(name: str) -> Path:
+    """The TOML of an avatar, by its name or its path."""
     if name.endswith(".toml"):
         return Path(name)
     name = name.lower()

@@ -40,9 +40,9 @@ def _serve(pipe: Connection, order: Order) -> None:
     scene = _scene(canvas, order)
     pipe.send(("ready", str(ctx.info["GL_RENDERER"])))
     while True:
-        present, persona = pipe.recv()
+        seen, present, persona = pipe.recv()
         canvas.begin()
-        scene.draw(replace(shared.get(), present=present, persona=persona))
+        scene.draw(replace(shared.get(), seen=seen, present=present, persona=persona))
         shared.pixels[:] = canvas.read()
         closed = window.show(canvas) if window else False
         pipe.send(("drawn", "closed" if closed else ""))

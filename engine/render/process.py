@@ -1,8 +1,8 @@
 """The renderer's process, seen from the engine.
 
 OpenGL calls hold the interpreter lock for a whole frame, so drawing has a process of its own.
-Worlds go in and pictures come out through one piece of shared memory; a pipe says when, and who
-is before the camera, or imagined, where a scene asks for that.
+Worlds go in and pictures come out through one piece of shared memory; a pipe says when, and what
+the camera sees, who is before it, or who is imagined, where a scene asks for that.
 """
 
 import mmap
@@ -21,10 +21,19 @@ import numpy as np
 
 from engine import errors
 from engine.errors import DeviceError
-from engine.types import Appearance, FaceMesh, Floats, Motion, Persona, Picture, Present, World
+from engine.types import (
+    Appearance,
+    FaceMesh,
+    Floats,
+    Motion,
+    Persona,
+    Picture,
+    Present,
+    Seen,
+    World,
+)
 
 from .config import RenderConfig
-from .sight import SIGHT_BYTES, Sight
 
 START_SECONDS = 60.0  # a slow machine compiles shaders for the first time
 FRAME_SECONDS = 20.0
@@ -47,7 +56,7 @@ class Shape:
 
     @property
     def bytes(self) -> int:
-        return self.world_bytes + SIGHT_BYTES + self.width * self.height * self.channels
+        return self.world_bytes + self.width * self.height * self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Order:
 
 
 class Shared:
-    """The shared memory: a world, what the camera sees, then a picture."""
+    """The shared memory: a world without what the camera sees, then a picture."""
 
     def __init__(self, file: int, shape: Shape) -> None:
         self._map = mmap.mmap(file, shape.bytes)
@@ -69,24 +78,22 @@ class Shared:
         self._vertices: Any = np.frombuffer(
             self._map, np.float32, shape.vertices * 3, 8 * _HEAD
         ).reshape(-1, 3)
-        self._sight = Sight(self._map, shape.world_bytes)
-        self.pixels: Any = np.frombuffer(
-            self._map, np.uint8, offset=shape.world_bytes + SIGHT_BYTES
-        ).reshape(shape.height, shape.width, shape.channels)
+        self.pixels: Any = np.frombuffer(self._map, np.uint8, offset=shape.world_bytes).reshape(
+            shape.height, shape.width, shape.channels
+        )
 
     def put(self, world: World) -> None:
         self._head[0] = world.t
         self._head[1:4] = world.motion.head
         self._head[4:56] = world.motion.weights
         self._vertices[:] = world.face.vertices
-        self._sight.put(world.seen)
 
     def get(self) -> World:
         t = float(self._head[0])
         angles: Floats = self._head[1:4].astype(np.float32)
         weights: Floats = self._head[4:56].astype(np.float32)
         face, motion = FaceMesh(t, self._vertices.copy()), Motion(t, weights, angles)
-        return World(t, face, motion, seen=self._sight.get(t))
+        return World(t, face, motion)
 
 
 class Renderer:
@@ -126,7 +133,7 @@ class Renderer:
         self.wait_ready()
         with self._lock:
             self._shared.put(world)
-            self._tell((world.present, world.persona))  # small enough for the pipe
+            self._tell((world.seen, world.present, world.persona))  # small enough for the pipe
             self.window_closed = self._answer(FRAME_SECONDS) == "closed"
             return Picture(world.t, self._shared.pixels.copy())
 
@@ -146,7 +153,7 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _tell(self, more: tuple[Present | None, Persona | None]) -> None:
+    def _tell(self, more: tuple[Seen | None, Present | None, Persona | None]) -> None:
         try:
             self._pipe.send(more)
         except OSError as e:

@@ -44,8 +44,14 @@ class Screen:
         if scene == self.scene:
             return
         check_scene(scene)
-        config = replace(self._config, scene=scene)
-        fresh = Renderer(config, self._appearance, self._vertices)
+        self._exchanged(replace(self._config, scene=scene), self._appearance)
+
+    def wear(self, appearance: Appearance) -> None:
+        """The same scene with another avatar; blocks as `show` does."""
+        self._exchanged(self._config, appearance)
+
+    def _exchanged(self, config: RenderConfig, appearance: Appearance) -> None:
+        fresh = Renderer(config, appearance, self._vertices)
         with ExitStack() as undo:
             undo.callback(fresh.close)
             fresh.wait_ready()
@@ -53,7 +59,8 @@ class Screen:
                 fresh.draw(self._last)  # the first picture takes long
             undo.pop_all()
         with self._exchange:
-            old, self._renderer, self._config = self._renderer, fresh, config
+            old, self._renderer = self._renderer, fresh
+            self._config, self._appearance = config, appearance
         old.close()
 
     def close(self) -> None:

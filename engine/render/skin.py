@@ -9,6 +9,7 @@ import moderngl
 import numpy as np
 
 from engine.head import Head
+from engine.head.uv import face_uv
 from engine.types import Appearance, Bytes, Floats
 
 from .canvas import program, set_uniforms
@@ -17,6 +18,8 @@ from .surface import Corners, Normals, ears
 SIZE = 1536  # texels a side of the whole uv square, of which the face has some 270 across
 # The brow's middle line seen from the eye's centre, from the nose outwards, mm.
 _BROW = np.array([[-18, 14.5], [-10, 17.0], [0, 19.5], [11, 19.5], [22, 16.0]], np.float32)
+HAIRY = 0.07  # of the face's map: so far in from its border hair and background may be seen
+FADE = 0.11  # and so much further in a worn face is whole
 SHEET = 8.0  # texels a millimetre of the sheet that brows are drawn on
 
 
@@ -59,7 +62,7 @@ def paint_skin(
 ) -> moderngl.Texture:
     """Square root of colour, and gloss, over the head's uv square; see bake.frag.glsl."""
     places = find_places(head)
-    built = program(ctx, shaders, "bake.vert.glsl", "bake.frag.glsl", strokes=0)
+    built = program(ctx, shaders, "bake.vert.glsl", "bake.frag.glsl", strokes=0, worn=1)
     sheet, box = _brow_sheet(places, look)
     set_uniforms(
         built,
@@ -78,30 +81,60 @@ def paint_skin(
     strokes.repeat_x = strokes.repeat_y = False
     strokes.build_mipmaps()
     strokes.use(0)
+    worn = _worn(ctx, look)
+    worn.use(1)
     painted = ctx.texture((SIZE, SIZE), 4)
     before, target = ctx.fbo, ctx.framebuffer([painted])
     target.use()
     red, green, blue = (c**0.5 for c in look.skin)
     target.clear(red, green, blue, 0.4)
-    _lay_out(ctx, built, head, corners)
+    _lay_out(ctx, built, head, corners, look.albedo is not None)
     before.use()  # a released framebuffer must not stay bound
     target.release()
+    worn.release()
     painted.build_mipmaps()
     painted.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
     return painted
 
 
-def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners) -> None:
+def _worn(ctx: moderngl.Context, look: Appearance) -> moderngl.Texture:
+    """The learned face's map; one black texel where there is none."""
+    pixels = np.zeros((1, 1, 3), np.float16) if look.albedo is None else look.albedo
+    data = np.ascontiguousarray(pixels, np.float16)
+    made = ctx.texture((data.shape[1], data.shape[0]), 3, data.tobytes(), dtype="f2", alignment=2)
+    made.repeat_x = made.repeat_y = False
+    return made
+
+
+def _on_map(head: Head, wears: bool) -> Floats:
+    """(v, 3) where each vertex lies on the face's map, and how far a worn face covers it."""
+    out = np.zeros((len(head.neutral), 3), np.float32)
+    if not wears:
+        return out
+    face = face_uv(head)
+    own = face.vertices[face.skin]
+    hull = cv2.convexHull(face.uv[face.skin])
+    inside = [cv2.pointPolygonTest(hull, uv.tolist(), True) for uv in face.uv[face.skin]]
+    out[own, :2] = face.uv[face.skin]
+    out[own, 2] = np.clip((np.array(inside) - HAIRY) / FADE, 0, 1)
+    return out
+
+
+def _lay_out(ctx: moderngl.Context, built: Any, head: Head, corners: Corners, wears: bool) -> None:
     """Draws the skin in uv space. Around it stays plain skin, so that seams do not show."""
     vertex = corners.vertex
     normals = Normals(head.faces, len(head.neutral))(head.neutral)
     data = np.concatenate(
-        [corners.rest, normals[vertex], corners.uv, _masks(head)[vertex]], 1
-    ).astype(np.float32)
+        [
+            corners.rest, normals[vertex], corners.uv, _masks(head)[vertex],
+            _on_map(head, wears)[vertex],
+        ],
+        1,
+    ).astype(np.float32)  # fmt: skip
     skin = head.corner_faces[np.concatenate([head.parts["skin"], head.parts["mouth_inner"]])]
     buffer = ctx.buffer(data.tobytes())
     index = ctx.buffer(skin.astype(np.int32).tobytes())
-    layout = [(buffer, "3f 3f 2f 4f", "rest", "normal", "uv", "paint")]
+    layout = [(buffer, "3f 3f 2f 4f 3f", "rest", "normal", "uv", "paint", "map")]
     mesh = ctx.vertex_array(built, layout, index)
     ctx.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
     mesh.render()

@@ -29,6 +29,7 @@ class Drive:
     def __init__(self, head: Head, person: Floats) -> None:
         self._head, self._person = head, person
         self.view = VIEWS[0]
+        self.worn: Floats | None = None  # (v, 3) whose face the avatar wears, in place of its own
         self._seen: Timeline[Tracked] = Timeline(SPAN)
         self._last: FaceParams | None = None  # of the last frame with a face in it
         self._t: float | None = None
@@ -53,9 +54,9 @@ class Drive:
         share = min(step / CLOSE, 1.0)
         self.camera += share * (sure - self.camera)
         self.lips += share * (sure * (now.mouth if now else 0.0) - self.lips)
-        if self._last is None or self.camera < 1e-3:
-            return [item]
-        return [self._blended(item, self._last, self._shown(tracked))]
+        if self._last is not None and self.camera >= 1e-3:
+            item = self._blended(item, self._last, self._shown(tracked))
+        return [self._dressed(item)]
 
     def finish(self) -> list[World]:
         return []
@@ -66,6 +67,16 @@ class Drive:
         if self.camera < 0.5:
             return "speech"
         return "camera" if self.lips > 0.5 else "camera, lips from speech"
+
+    @property
+    def face(self) -> FaceParams | None:
+        """What is known of the person who moves the avatar now; None where nobody does."""
+        return self._last if self.camera > FULL else None
+
+    def forget(self) -> None:
+        """Nothing of a person is kept here any more."""
+        self.worn, self._last, self.camera, self.lips = None, None, 0.0, 0.0
+        self._seen = Timeline(SPAN)
 
     def _now(self, t: float) -> Tracked | None:
         seen = self._seen.at(t)
@@ -80,6 +91,13 @@ class Drive:
         face = FaceMesh(item.t, item.face.vertices + moved)
         motion = Motion(item.t, weights.astype(np.float32), angles.astype(np.float32))
         return replace(item, face=face, motion=motion, seen=seen)
+
+    def _dressed(self, item: World) -> World:
+        if self.worn is None:
+            return item
+        weights = item.motion.weights
+        moved = self._head.pose(self.worn, weights) - self._head.pose(self._person, weights)
+        return replace(item, face=FaceMesh(item.t, item.face.vertices + moved))
 
     def _shown(self, tracked: Tracked | None) -> Seen | None:
         """Nothing for the avatar's view: pictures would only be carried about."""

@@ -68,6 +68,11 @@ def compose(outer: Floats, inner: Floats) -> Floats:
     return np.asarray(out, np.float32)
 
 
+def apply(way: Floats, points: Floats) -> Floats:
+    """Points (n, 2) moved by (2, 3)."""
+    return np.asarray(points @ way[:, :2].T + way[:, 2], np.float32)
+
+
 def inverse(way: Floats) -> Floats:
     """(2, 3): the way back."""
     return np.asarray(cv2.invertAffineTransform(way), np.float32)

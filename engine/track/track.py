@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 
 import numpy as np
 
@@ -9,14 +10,17 @@ from ..errors import ConfigError
 from ..head import Head
 from ..types import Face, FaceParams, Faces, Floats, Tracked, VideoFrame
 from . import smooth
+from .fine import Fine
 from .mean import Mean
 from .mouth import Compare
 from .nets import Nets, Shape
-from .place import Place, angles, compose, inverse, main_points, matrix, project
+from .place import Place, angles, apply, compose, inverse, main_points, matrix, project
 
 AGREE = 0.12, 0.40  # of the eyes' distance between finder and nets: full trust, none
 SURE = 0.45, 0.75  # the finder's score: no trust, full trust
 COVERED = 2.4, 1.4  # times the rest's misfit at the mouth: covered, free
+UNLIKE = 0.17, 0.12  # misfit of the face beside the mouth: no face at all, one
+USELESS = 0.0, 0.05  # quality
 NOISE = 0.02  # misfit that says nothing
 COMPARED = 3  # frames: so often it is looked whether the mouth is covered
 SETTLED = 6  # looks by which a crop is put right
@@ -29,7 +33,9 @@ class TrackConfig:
 
     rate: float = 1.5  # looks a second at reflectance and light
     smooth: bool = True
+    fine: bool = True  # lids and jaw also from the crop's own pixels
     speech: bool = True  # lips from sound where the mouth is not seen; costs its look-ahead
+    avatars: Path = Path("avatars")  # where a worn face is saved, where its person asks for that
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < inf:
@@ -44,6 +50,7 @@ class Track:
     def __init__(self, head: Head, nets: Nets, config: TrackConfig | None = None) -> None:
         self._head, self._nets, self._config = head, nets, config or TrackConfig()
         self._place, self._compare = Place(head, nets), Compare(head, nets)
+        self._fine = Fine(head) if self._config.fine else None
         self._number = 0
         self._begin(0, 1.0)
 
@@ -55,9 +62,11 @@ class Track:
         if number == self._number:
             return
         self._number = number
+        if self._fine:
+            self._fine.forget()
         self._identity, self._reflectance = Mean(), Mean()
         self._light = np.zeros(9, np.float32)
-        self._looked, self._mouth = -inf, 1.0
+        self._looked, self._mouth, self._like = -inf, 1.0, 1.0
         self._person, self._mean = self._head.neutral, np.zeros(self._nets.modes, np.float32)
         self._frames = 0
 
@@ -82,6 +91,9 @@ class Track:
         weights = shape.expression
         if self._looks < SETTLED:
             self._put_right(self._place.of_finding(face.points), self._marks(shape, to_frame))
+        if self._fine:
+            marks = apply(inverse(to_frame), self._marks(shape, to_frame))
+            weights = self._fine.correct(weights, pixels, marks)
         if self._config.smooth:
             viewpoint = self._view.push(t, viewpoint)
             weights = np.clip(self._weights.push(t, weights), 0, 1)
@@ -95,6 +107,8 @@ class Track:
         placed = project(self._head.pose(self._person, weights), viewpoint, self._nets.centre)
         confidence = self._confidence(face, placed)
         if due:
+            if self._like < 0.5 and face.score > SURE[1]:
+                self._reflectance = Mean()  # what was learned is of nobody who is here now
             self._look(t, pixels, shape, belief * confidence)
         self._frames += 1
         if due or self._frames % COMPARED == 0:
@@ -109,6 +123,8 @@ class Track:
     def _watch_mouth(self, frame: VideoFrame, placed: Floats) -> None:
         fit = self._compare.fit(frame.pixels, placed, self._reflectance.now, self._light)
         self._mouth += 0.5 * (_seen(fit.mouth, fit.rest) - self._mouth)
+        if np.isfinite(fit.rest):
+            self._like += 0.3 * (_ramp(fit.rest, *UNLIKE) - self._like)
 
     def _crop(self, frame: VideoFrame, face: Face) -> Floats:
         """By the finder's points, put right by what the first looks found.
@@ -136,7 +152,10 @@ class Track:
     def _confidence(self, face: Face, placed: Floats) -> float:
         mine = main_points(self._head.landmarks(placed, 68)[:, :2])
         agree = _ramp(_apart(mine, face.points[[0, 1, 3]]), AGREE[1], AGREE[0])
-        return agree * _ramp(face.score, *SURE)
+        if agree == 0:
+            self._looks = 0  # the crop was put right by looks at something else: once more
+        sure = _ramp(face.score, *SURE) * _ramp(face.quality, *USELESS)
+        return agree * sure * self._like
 
     def _look(self, t: float, pixels: "np.ndarray", shape: Shape, belief: float) -> None:  # type: ignore[type-arg]
         """Reflectance and light, given the person's mean shape."""

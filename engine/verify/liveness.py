@@ -8,6 +8,7 @@ sound is not (docs/liveness.md).
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,18 +225,24 @@ class Eyes:
 
     name, lookahead = "liveness", 0.0
 
-    def __init__(self, liveness: Liveness) -> None:
-        self._liveness = liveness
+    def __init__(self, liveness: Liveness, tell: Callable[[Evidence], None] | None = None) -> None:
+        """`tell` gets each piece of evidence, where something is to be decided from it."""
+        self._liveness, self._tell = liveness, tell
         self._told: tuple[int, str] = (-1, WAITING)
         self._challenge = ""
 
     def push(self, item: Tracked) -> list[Change]:
-        self._liveness.see(item)
+        self._pass_on(self._liveness.see(item))
         return self._changes(item.t)
 
     def finish(self) -> list[Change]:
-        self._liveness.finish()
+        self._pass_on(self._liveness.finish())
         return self._changes(self._liveness.verdict.t)
+
+    def _pass_on(self, found: list[Evidence]) -> None:
+        if self._tell:
+            for item in found:
+                self._tell(item)
 
     def _changes(self, t: float) -> list[Change]:
         verdict, found = self._liveness.verdict, list[Change]()

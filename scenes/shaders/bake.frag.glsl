@@ -3,6 +3,7 @@
 #include "noise.glsl"
 // Paints a face: flush, lips, lids, brows, freckles, stubble, the shade of hair on the scalp.
 uniform sampler2D strokes;  // brows seen from the front, over `sheet`
+uniform sampler2D worn;  // a learned face, linear
 uniform vec4 sheet;  // left, bottom, width, height, mm
 uniform vec3 skin;
 uniform vec3 lip_colour;
@@ -16,6 +17,7 @@ uniform vec3 points[8];  // left eye, right eye, nose tip, mouth, chin, left che
 in vec3 on_face;
 in vec3 facing;
 in vec4 mask;
+in vec3 own;
 out vec4 albedo;  // square root of linear colour; gloss
 
 float near(vec3 p, vec3 c, vec3 size) { vec3 d = (p - c) / size; return exp(-dot(d, d)); }
@@ -82,6 +84,10 @@ void main() {
     vec2 on_sheet = (p.xy - sheet.xy) / sheet.zw;
     float brow = facing.z > 0.1 ? texture(strokes, on_sheet).r : 0.0;
     base = mix(base, brow_colour * 0.75, brow);
+    // A learned face has its own lips, brows and flush.
+    float covers = smoothstep(0.0, 1.0, own.z) * (1.0 - roots);
+    base = mix(base, texture(worn, own.xy).rgb, covers);
+    brow *= 1.0 - covers;
     // Inside of the nose, mouth and lids.
     base *= mix(vec3(1.0), vec3(0.5, 0.22, 0.2), mask.w);
 

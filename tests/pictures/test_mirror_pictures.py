@@ -4,18 +4,22 @@
 """
 
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from engine.head import INDEX
+from engine.faces import Finder, Follow
+from engine.head import INDEX, Head
 from engine.head.avatar import load_appearance
+from engine.head.worn import wear
 from engine.render.__main__ import moment
 from engine.render.canvas import Canvas
 from engine.render.config import RenderConfig
 from engine.render.scene import load_scene
-from engine.types import VIEWS, FaceParams, Seen, World
+from engine.track import Nets, Track
+from engine.types import VIEWS, FaceParams, Seen, VideoFrame, World
 from tests.faces_seen import at, place, scene
 from tests.faces_seen import head as drawn_head
 from tests.pictures.test_avatar_pictures import GOLDEN, alike
@@ -91,3 +95,40 @@ def test_layers_differ_as_they_should(mirror):
     tile = {n: rows[k // 3][:, k % 3 * third :][:, :third] for k, n in enumerate(names)}
     assert max(tile[n].max() for n in ("camera", "shape", "reflectance", "avatar")) < 3
     assert min(tile[n].max() for n in ("light", "all")) > 30
+
+
+def test_a_worn_face_covers_the_painted_one_and_nothing_else(ctx, head):
+    """Its cheeks take the learned colour; the wall and the hair stay."""
+    learned = np.full((64, 64, 3), (0.1, 0.45, 0.2), np.float32)  # a colour no skin has
+    light = np.zeros(9, np.float32)
+    nora = load_appearance("nora", head)
+    green = replace(wear(nora, head, nora.identity, learned, light), skin=nora.skin)
+    pictures = []
+    for look in (nora, green):
+        config = RenderConfig(f"{SIDE}x{SIDE}")
+        canvas = Canvas(ctx, config)
+        made = load_scene("avatar")(canvas, head, look, config)
+        canvas.begin()
+        made.draw(moment(head, head.person(look.identity), {}, 0.0))
+        pictures.append(canvas.read().astype(int)[..., :3])
+    before, after = pictures
+    greener = (after[..., 1] - after[..., 0]) - (before[..., 1] - before[..., 0])
+    face = greener[SIDE * 45 // 100 : SIDE * 55 // 100, SIDE * 45 // 100 : SIDE * 55 // 100]
+    assert np.median(face) > 40
+    assert np.abs(greener[: SIDE // 8]).max() < 5 and np.abs(greener[-SIDE // 10 :]).max() < 12
+
+
+def test_a_blink_is_seen_by_the_tracker(draw):
+    """A drawn head that shuts its eyes, of which the nets alone see little."""
+    head, wall = Head.load(), scene(480, 480)
+    track, follow = Track(head, Nets(head, "cpu")), Follow(Finder("cpu"))
+    got = []
+    for k, shut in enumerate([0.0] * 12 + [1.0] * 5 + [0.0] * 8):
+        picture = draw("nora", {"eyeBlinkLeft": shut, "eyeBlinkRight": shut})[..., :3]
+        shown = place(wall, np.ascontiguousarray(picture), at(240, 240, 1.5))
+        [faces] = follow.push(VideoFrame(k / 30, shown))
+        [tracked] = track.push(faces)
+        got.append(tracked.params.expression[[INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]])
+    blink = np.array(got).mean(1)
+    print(f"\nopen {blink[11]:.2f}, shut {blink[12:17].max():.2f}, open again {blink[-1]:.2f}")
+    assert blink[12:17].max() > blink[11] + 0.4 and blink[-1] < blink[12:17].max() - 0.3

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -12,7 +13,8 @@ from engine.head import Head
 from engine.head.avatar import load_appearance
 from engine.render import RenderConfig, Renderer, Screen
 from engine.render.__main__ import moment
-from engine.types import Appearance
+from engine.types import Appearance, Seen
+from tests.pictures.test_mirror_pictures import face
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,14 @@ def test_a_screen_goes_over_to_another_scene_and_stays_where_that_fails(head, lo
         screen.close()
     assert blue[..., 2].min() > 200 and blue[..., :2].max() < 20
     assert len([c for c in children if c.is_running()]) <= 1, "the old renderer has ended"
+
+
+def test_what_the_camera_sees_is_drawn_there(head, look):
+    still = moment(head, head.person(look.identity), {}, 0.0)
+    picture = np.full((256, 256, 3), 90, np.uint8)
+    with start(head, look, scene="mirror") as renderer:
+        alone = renderer.draw(still).pixels
+        mirrored = renderer.draw(replace(still, seen=Seen("overlay", picture, face()))).pixels
+        again = renderer.draw(still).pixels
+    assert np.abs(mirrored.astype(int) - alone).mean() > 10
+    np.testing.assert_array_equal(again, alone)

@@ -1,6 +1,7 @@
 """configs/train/cest-tiny.toml: losses fall, a stopped run goes on, the export answers as torch."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine import config as settings
 from engine.head import Head
 from engine.model import open_model
 from training import loop
-from training.cest import data, evaluate, recipe, steps
+from training.cest import data, evaluate, recipe, rows, steps
 from training.cest.place import ROOM
 from training.cest.prepare import PAGE
 from training.cest.render_synthetic import (
@@ -65,7 +66,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def run_in(folder: Path, config: Config, most: float = float("inf")) -> bool:
     folder.mkdir(exist_ok=True)
-    recipe.write_config(folder, config)
+    steps.write_config(folder, config)
     return steps.fit(config, loop.Run(folder, config.seed, torch.device("cpu"), float("inf"), most))
 
 
@@ -107,6 +108,8 @@ def test_losses_fall_the_table_is_made_and_the_export_answers(
     table_and_sheet(tmp_path, whole, tiny)
 
     model = open_model(recipe.export(whole, tmp_path / "model"))
+    assert max(model.about["onnx_difference"].values()) < 1e-4, "the graphs are the same"
+    assert 0 < max(model.about["halves_difference"].values()) < 0.01
     answers_as_torch(model.path, steps.load_net(whole)[1])
 
 
@@ -125,6 +128,29 @@ def test_another_runs_first_step_is_taken_over(tmp_path: Path, tiny: Config, who
     other = replace(alike, ablation=steps.Ablation(averaging=True))
     assert not run_in(tmp_path / "other", other, 5)
     assert same(tmp_path / "other/first.pt", whole / "first.pt")
+
+
+def test_rows_share_a_first_step_where_they_can_and_end_in_one_table(
+    tmp_path: Path, tiny: Config, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole, tmp_path / rows.FULL)
+    names, cpu = ["averaging", "independent"], torch.device("cpu")
+    rows.fit_rows(tiny, names, tmp_path, cpu, minutes=0)
+    assert capsys.readouterr().out.count("stopped by the time limit") == 2
+    rows.fit_rows(tiny, names, tmp_path, cpu, minutes=60)
+    assert same(tmp_path / "averaging/first.pt", whole / "first.pt")
+    assert not same(tmp_path / "independent/first.pt", whole / "first.pt")
+    with pytest.raises(steps.ConfigError, match="another configuration"):
+        rows.fit_rows(replace(tiny, seed=1), ["averaging"], tmp_path, cpu, minutes=0)
+    with pytest.raises(steps.ConfigError, match="no row wrong"):
+        rows.chosen(["wrong"])
+    capsys.readouterr()
+    folders = [str(tmp_path / name) for name in (rows.FULL, *names)]
+    evaluate.main(["--rows", *folders, "--data", str(tiny.data.folder), "--quick"])
+    told = capsys.readouterr().out
+    assert "below independent with another's (wanted: 15 %)" in told
+    assert "seconds a training step, one thread: swap 0." in told
+    assert steps.spent(tmp_path / "independent") > 0
 
 
 def table_and_sheet(folder: Path, run: Path, config: Config) -> None:
@@ -148,7 +174,7 @@ def answers_as_torch(folder: Path, net: steps.Cest) -> None:
     view, identity, expression = track.run(None, {"pixels": pixels})
     with torch.no_grad():
         wanted = net.parameters_of(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255)
-    assert np.abs(view - wanted[0].numpy()).max() < 0.01  # weights are halves
+    assert np.abs(view - wanted[0].numpy()).max() < 0.01  # the file holds halves
     assert expression.min() >= 0 and expression.max() <= 1 and identity.shape == (1, 10)
     inputs = {"pixels": pixels, "viewpoint": view, "identity": identity, "expression": expression}
     reflectance, light = look.run(None, inputs)

@@ -1,16 +1,18 @@
 """What CEST is measured by: answers that are known, and what must not pass."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from training.cest import measure
-from training.cest.evaluate import Figures, row_name, table
+from training.cest.evaluate import Figures, table, verdict
 from training.cest.losses import Ablation
 from training.cest.net import Sizes
 from training.cest.place import apply, inverse, similarity
 from training.cest.render_synthetic import lamp, random_light
-from training.cest.steps import Config
+from training.cest.steps import Config, row_name
 from training.cest.supervised import angle
 
 
@@ -96,3 +98,11 @@ def test_rows_are_named_by_their_flags() -> None:
     assert row_name(Config(ablation=Ablation(averaging=True))) == "averaging"
     figures = Figures(*[0.5] * len(Figures.__slots__))
     assert len(table({"a": figures, "b": figures}).splitlines()) == 1 + len(Figures.__slots__)
+
+
+def test_the_verdict_says_how_far_the_full_loss_leads() -> None:
+    plain = Figures(*[0.5] * len(Figures.__slots__))
+    rows = {"conditional": replace(plain, other=8.0), "independent": replace(plain, other=10.0)}
+    [line] = verdict(rows)
+    assert "20.0 % below independent" in line and "wanted: 15 %" in line
+    assert verdict({"averaging": plain}) == []

@@ -1,6 +1,5 @@
 """The renderer's arithmetic, without OpenGL."""
 
-import mmap
 from typing import get_args
 
 import numpy as np
@@ -14,9 +13,7 @@ from engine.render.config import RenderConfig, parse_background, parse_colour, p
 from engine.render.hair import STYLES
 from engine.render.locks import FUZZ
 from engine.render.process import Shape
-from engine.render.sight import SIGHT_BYTES, Sight
 from engine.render.surface import Normals
-from engine.types import FaceParams, Seen
 
 
 @pytest.mark.parametrize("text", ["512", "512x", "0x0", "511x512", "64x9000", "x", "-64x64"])
@@ -87,30 +84,7 @@ def test_straight_alpha_undoes_premultiplication():
 
 def test_shared_memory_holds_a_world_and_a_picture():
     shape = Shape(vertices=10, width=4, height=2, channels=3)
-    assert shape.bytes == 64 * 8 + 10 * 12 + SIGHT_BYTES + 24
-
-
-def test_what_the_camera_sees_arrives_as_it_was_sent():
-    rng = np.random.default_rng(0)
-
-    def some(*shape):
-        return rng.random(shape, np.float32)
-
-    params = FaceParams(1.5, 0, some(7), some(60), some(52), some(16, 16, 3), some(9), some(68, 2),
-                        some(0, 2), some(3), 0.75, 0.5)  # fmt: skip
-    picture = rng.integers(0, 255, (30, 40, 3), np.uint8)
-    with mmap.mmap(-1, 128 + SIGHT_BYTES) as memory:
-        one, other = Sight(memory, 128), Sight(memory, 128)
-        assert other.get(0.0) is None
-        one.put(Seen("layers", picture, params))
-        got = other.get(1.5)
-        one.put(None)
-        assert other.get(2.0) is None
-        del one, other
-    assert got is not None and got.view == "layers"
-    assert np.array_equal(got.picture, picture)
-    for name in FaceParams.__slots__:
-        np.testing.assert_allclose(getattr(got.params, name), getattr(params, name), atol=1e-3)
+    assert shape.bytes == 64 * 8 + 10 * 12 + 24
 
 
 def test_hair_styles_are_those_an_avatar_may_name():

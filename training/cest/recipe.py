@@ -1,10 +1,10 @@
 """CEST's recipe: viewpoint and shape from landmarks, then all four by conditional estimation.
 
 python -m training.fit cest [--config F] [--set a.b=c] [--resume DIR] [--minutes M]
+python -m training.fit cest --rows [NAME ...]     the ablation table's rows, each resumed
 """
 
 import argparse
-import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +17,24 @@ from engine.errors import ConfigError
 from training.loop import Run, pick_device, tell
 
 from .export import export
-from .steps import Config, fit, saved_config
-
-
-def write_config(folder: Path, config: Config) -> None:
-    """Keeps the resolved configuration with the run."""
-    text = json.dumps(settings.as_dict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
+from .rows import fit_rows
+from .steps import Config, fit, saved_config, write_config
 
 
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     config = _config(args)
+    threads = max(1, args.threads)
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    if args.rows is not None:
+        to = args.to or Path("runs/cest-rows")
+        fit_rows(config, args.rows, to, pick_device(args.device), args.minutes)
+    else:
+        _fit_one(args, config)
+
+
+def _fit_one(args: argparse.Namespace, config: Config) -> None:
     default = Path("runs") / f"cest-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder = args.resume or args.to or default
     if args.resume is None:
@@ -36,9 +42,6 @@ def main(argv: list[str]) -> None:
         if (folder / "config.json").exists():
             raise ConfigError(f"{folder} holds a run: go on with --resume {folder}")
         write_config(folder, config)
-    threads = max(1, args.threads)
-    torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.get_num_threads()))
     run = Run(folder, config.seed, pick_device(args.device), time.monotonic() + 60 * args.minutes)
     if fit(config, run):
         tell(f"finished; model in {export(folder, folder / 'model')}")
@@ -48,9 +51,12 @@ def main(argv: list[str]) -> None:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.fit cest", description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path("configs/train/cest-narrow.toml"))
+    parser.add_argument("--config", type=Path, help="cest-narrow.toml; with --rows cest-rows.toml")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c")
-    parser.add_argument("--to", type=Path, metavar="DIR", help="the run's folder; runs/cest-TIME")
+    parser.add_argument("--rows", nargs="*", metavar="NAME", help="train these rows, or all")
+    parser.add_argument(
+        "--to", type=Path, metavar="DIR", help="the run's folder, or that of the rows"
+    )
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with this run")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="save and stop after")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -62,7 +68,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 def _config(args: argparse.Namespace) -> Config:
     if args.resume is None:
-        return settings.load(Config, args.config, args.set)
+        name = "cest-narrow.toml" if args.rows is None else "cest-rows.toml"
+        return settings.load(Config, args.config or Path("configs/train") / name, args.set)
+    if args.rows is not None:
+        raise ConfigError("--rows goes on with each row by itself: leave --resume out")
     if args.set:
         raise ConfigError("--set changes nothing in a resumed run; start a new one")
     return saved_config(args.resume)

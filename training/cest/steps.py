@@ -24,6 +24,9 @@ from .losses import Ablation, Weights
 from .net import Cest, Estimate, Sizes
 from .shape import FaceModel
 
+FULL = "conditional"  # the row with all of the paper's losses
+SPENT = "spent.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -58,6 +61,12 @@ def saved_config(folder: Path) -> Config:
     except (OSError, ValueError) as e:
         raise ConfigError(f"{folder} holds no training run: {file} cannot be read") from e
     return settings.merge(Config(), tree, str(file))
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keeps the resolved configuration with the run."""
+    text = json.dumps(settings.as_dict(config), default=str, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
 
 
 def new_net(config: Config) -> Cest:
@@ -151,3 +160,20 @@ def load_net(folder: Path, device: torch.device | None = None) -> tuple[Config, 
         raise ConfigError(f"{folder} has no checkpoint yet; train it first")
     net.load_state_dict(torch.load(files[0], map_location="cpu", weights_only=True)["net"])
     return config, net.to(device or "cpu").eval()
+
+
+def row_name(config: Config) -> str:
+    """What makes this row another one."""
+    a = config.ablation
+    flags = (
+        ("independent", config.sizes.independent), ("no symmetry", a.no_symmetry),
+        ("no consistency", a.no_consistency), ("averaging", a.averaging),
+        ("supervised start", bool(config.warm.steps)),
+    )  # fmt: skip
+    return ", ".join(name for name, there in flags if there) or FULL
+
+
+def spent(run: Path) -> float:
+    """CPU minutes that were spent on a row, those of a first step that it shares left out."""
+    file = run / SPENT
+    return float(json.loads(file.read_text())["cpu_minutes"]) if file.exists() else 0.0

@@ -16,7 +16,7 @@ from engine.voices.model import Model
 from training.loop import tell
 
 from . import measure, pictures
-from .data import Material
+from .data import Material, held
 from .judge import FaceJudge
 from .run import material_of, saved_config, trained
 from .scores import score
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
 def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
     """All figures of a run; pictures into the folder `to`."""
     config = saved_config(run)
-    if not len(measure.held(material.voice, material.label)):
+    if not len(held(material.voice, material.label)):
         raise ConfigError(f"{run} held nobody out: train with data.fold")
     nets, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)
     judge, made = FaceJudge(material), measure.for_held(nets, material)

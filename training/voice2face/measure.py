@@ -110,14 +110,18 @@ def noise(nets: Generators, material: Material, ears: Model, made: Imagined) -> 
     return found
 
 
+def _unit(pixels: Bytes) -> Floats:
+    return np.asarray(pixels / 127.5, np.float32)
+
+
 def diversity(nets: Generators, material: Material, made: Imagined) -> Figures:
     """Mean difference between what is imagined for two people of one class, as a share of that
     between real ones; and what two halves of one recording differ by, as a share of the first."""
     label = material.label
     faces, heads = held(material.face, label), held(material.heads.side, label)
-    real = _within(material.pixels[faces] / 127.5, material.face.labels[label][faces])
+    real = _within(_unit(material.pixels[faces]), material.face.labels[label][faces])
     shapes = _within(material.heads.numbers[heads], material.heads.side.labels[label][heads])
-    own = _within(made.faces / 127.5, made.labels)
+    own = _within(_unit(made.faces), made.labels)
     own_heads = _within(made.heads, made.labels)
     halves = [[material.seconds[r][k::2].mean(0) for r in made.rows] for k in (0, 1)]
     unit = [np.stack(h) / np.linalg.norm(np.stack(h), axis=1, keepdims=True) for h in halves]

@@ -137,7 +137,7 @@ class Learner:
         return to_input(torch.from_numpy(seen)).to(self.device)
 
     def _noisy(self, embedding: Floats, rng: np.random.Generator) -> Tensor:
-        noise = self.config.noise * rng.standard_normal(embedding.shape)
+        noise = np.float32(self.config.noise) * rng.standard_normal(embedding.shape, np.float32)
         return F.normalize(self._tensor(embedding + noise))
 
     def _labels(self, side: Side, rows: Rows) -> Tensor:

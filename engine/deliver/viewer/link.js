@@ -146,8 +146,8 @@ export class Link {
     history.replaceState(null, "", location.pathname + location.search + rest);
   }
 
-  async ask(path, body, headers = {}) {
-    const how = { signal: AbortSignal.timeout(5000), headers, cache: "no-store" };
+  async ask(path, body, headers = {}, patience = 5000) {
+    const how = { signal: AbortSignal.timeout(patience), headers, cache: "no-store" };
     if (body !== undefined) {
       how.method = "POST";
       how.body = JSON.stringify(body);

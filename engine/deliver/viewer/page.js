@@ -7,6 +7,7 @@ import { Matte } from "./matte.js";
 import { Meter } from "./meter.js";
 import { Persona } from "./persona.js";
 import { Sender } from "./send.js";
+import { Wearer } from "./wear.js";
 
 const $ = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
@@ -20,15 +21,8 @@ let chosen = bare && asked.has("sound") ? true : null; // whether to sound, once
 const link = new Link({
   state: showState,
   info: (fresh) => {
-    info = fresh;
-    matte.run(Boolean(info.matte));
-    $("who").textContent = info.avatar ? capital(info.avatar) : "";
-    applySound();
-    offerSending();
-    enroller.offer(!bare && Boolean(info.enrolls));
-    persona.show(bare ? undefined : info.persona);
-    $("view").hidden = bare || !info.views;
-    if (info.views) showView(info.view);
+    matte.run(Boolean(fresh.matte));
+    takeInfo(fresh);
   },
   stream: (stream, peer) => {
     video.srcObject = stream;
@@ -43,13 +37,34 @@ const link = new Link({
       told = message.state;
       matte.run(Boolean(told.matte));
       persona.show(bare ? undefined : told.persona);
+      wearer.told(bare ? null : told.worn);
       showSenses();
       if (told.claim !== undefined) badge.hear(told.claim);
+      if (told.scene !== info.scene) noticeScene();
     }
   },
 });
 const badge = new Badge($("claim"), link.pin);
 const meter = new Meter(video, (message) => link.send(message));
+
+function takeInfo(fresh) {
+  info = fresh;
+  $("who").textContent = info.avatar ? capital(info.avatar) : "";
+  applySound();
+  offerSending();
+  enroller.offer(!bare && Boolean(info.enrolls));
+  persona.show(bare ? undefined : info.persona);
+  $("view").hidden = bare || !info.views;
+  if (info.views) showView(info.view);
+}
+
+/** The scene was changed while the page was open: it may want a camera that nobody sends yet. */
+async function noticeScene() {
+  const before = (info.sends ?? []).length;
+  info.scene = told.scene; // asked once
+  takeInfo(await link.ask("/info").catch(() => info));
+  if (sender.on && (info.sends ?? []).length > before) sender.stop("The scene wants your camera too: press C to send both");
+}
 
 // State in words
 
@@ -162,6 +177,7 @@ const persona = new Persona(
     setTimeout(() => kept === words && ((kept = ""), showSenses()), 12000);
   },
 );
+const wearer = new Wearer($("wear"), $("don"), (path, body) => link.ask(path, body, {}, 20000));
 
 /** One line on what the engine gets of a camera or a browser, where there is something to say. */
 function showSenses() {
@@ -171,6 +187,7 @@ function showSenses() {
   if (state === "asking") words = "The browser asks for your permission";
   else if (state === "lost") words = why || "Connecting";
   else if (why) words = why;
+  else if (told.refused) words = told.refused;
   else if (idle) words = `Nothing is sent: press C, or the button below, to send your ${info.sends.includes("video") ? "camera and microphone" : "microphone"}`;
   $("senses").hidden = bare || !words;
   setText($("senses"), capital(words));
@@ -225,6 +242,7 @@ function fillPanel() {
     camera: told.camera?.describe ?? "–",
     faces: told.camera ? `${told.camera.faces}, quality ${number(100 * told.camera.quality)} %` : "–",
     driven: told.driven ?? "–",
+    path: told.path ?? "–",
     provider: info.provider ?? "–",
     renderer: info["drawn by"] ?? "–",
     viewers: number(told.viewers),
@@ -236,6 +254,7 @@ function fillPanel() {
   }
   for (const row of document.querySelectorAll("[data-of=camera]")) row.hidden = !told.camera;
   for (const row of document.querySelectorAll("[data-of=driven]")) row.hidden = !told.driven;
+  setText($("way"), told.path === "camera alone" ? "Camera to screen" : "Microphone to screen");
   fillLosses(f);
   drawSpark();
 }
@@ -331,6 +350,7 @@ const KEYS = {
   l: () => $("lock").hidden || $("lock").click(),
   k: () => $("save").hidden || $("save").click(),
   a: () => $("again").hidden || $("again").click(),
+  w: () => $("wear").hidden || $("wear").click(),
   arrowup: () => nudge(0.1),
   arrowdown: () => nudge(-0.1),
 };

@@ -1,0 +1,1 @@
+"""Lids and lips from patches of the tracker's own crop (engine.track.fine)."""
