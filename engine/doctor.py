@@ -25,8 +25,8 @@ from .deliver.broker import EMBEDDED
 from .errors import EngineError
 from .head.avatar import avatar_names, load_appearance
 from .model import MODELS, open_model, open_session
+from .parts import LiveConfig
 from .render import RenderConfig, Renderer
-from .session import LiveConfig
 from .speech import MeshTalk, SpeechConfig
 from .types import AudioChunk, FaceMesh, Floats, Motion, World
 

@@ -19,7 +19,7 @@ from . import logs, session
 from .capture import describe_devices
 from .errors import EngineError
 from .head.avatar import avatar_names
-from .session import LiveConfig, Voice
+from .parts import LiveConfig, Voice
 
 
 class Flag(NamedTuple):

@@ -5,43 +5,30 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field, replace
-from math import inf
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from . import stage
-from .capture import CaptureConfig, Resample, Senses, open_senses
+from .capture import Resample, Senses, open_senses
 from .channel import Channel
 from .clock import Clock
 from .config import as_dict
-from .deliver import DeliverConfig, MotionConfig, MqttConfig, Server
-from .deliver.enroll import enroll_routes
-from .deliver.files import FilesConfig, Writers
-from .deliver.intake import Intake
-from .deliver.metrics import Metrics
-from .deliver.views import ask_route, challenge_route, persona_route
+from .deliver import Server
 from .errors import ConfigError
-from .faces import FacesConfig
 from .feeding import feed, share
-from .head import Head
-from .head.avatar import load_appearance
-from .head.life import Life, LifeConfig
-from .imagining import DOINGS, Imagining, PersonaConfig
 from .outside import Outside
-from .render import RenderConfig, Screen
+from .parts import LiveConfig, Parts, Voice
+from .render import Screen
 from .render.scene import check_scene, scene_needs
 from .scenery import Scenery
-from .speech import MeshTalk, SpeechConfig
+from .serving import serving
 from .speech.activity import Activity
 from .stats import Stats
-from .track import TrackConfig
-from .types import FaceMesh, Picture, World
-from .verify.presence import PresenceConfig
+from .types import Picture, World
 from .voices.belong import RATE, Belongs
 from .watching import Watching
-from .wearing import Wearing
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -49,99 +36,8 @@ Channels = Sequence[Channel[Any]]
 LISTEN_RATE = 48_000  # hertz: what WebRTC and the recorder carry
 WAITING = 128  # values in a channel of sound or for a file: more than a second of either
 FRAMES = 2  # frames between two stages: a third one means that drawing is too slow
-STALE = 2.0  # seconds without a picture after which a session that serves is not ready
 THREADS = 6  # of the stages, few are busy at once, and drawing only waits for its process
 log = logging.getLogger("likeness")
-
-
-@dataclass(frozen=True, slots=True)
-class LiveConfig:
-    """Everything that `python -m engine.live` can be told; configs/live.toml explains each key."""
-
-    seed: int = 0
-    seconds: float = 0.0  # 0: until the sound ends or Ctrl-C
-    provider: Literal["auto", "cpu", "cuda"] = "auto"
-    serve: bool = True
-    margin: float = 0.045  # seconds that computing and drawing may take on top of the look-ahead
-    capture: CaptureConfig = field(default_factory=CaptureConfig)
-    faces: FacesConfig = field(default_factory=FacesConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
-    speech: SpeechConfig = field(default_factory=SpeechConfig)
-    life: LifeConfig = field(default_factory=LifeConfig)
-    render: RenderConfig = field(default_factory=RenderConfig)
-    deliver: DeliverConfig = field(default_factory=DeliverConfig)
-    files: FilesConfig = field(default_factory=FilesConfig)
-    mqtt: MqttConfig = field(default_factory=MqttConfig)
-    motion: MotionConfig = field(default_factory=MotionConfig)
-    verify: PresenceConfig = field(default_factory=PresenceConfig)
-    persona: PersonaConfig = field(default_factory=PersonaConfig)
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed should be 0 or more, not {self.seed}")
-        if not 0 <= self.seconds < inf:
-            raise ConfigError(f"seconds should be 0 or more, not {self.seconds}")
-        if not 0 <= self.margin <= 2:
-            raise ConfigError(f"margin should be from 0 to 2 seconds, not {self.margin}")
-        if self.capture.input == "browser" and not self.serve:
-            raise ConfigError("--input browser needs the page: leave --no-serve out")
-        if self.motion.has_listeners and not self.serve:
-            raise ConfigError("motion.websocket and motion.channel need the page: no --no-serve")
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether somebody looks on, so that it is drawn."""
-        return self.serve or self.render.window
-
-    @property
-    def is_live(self) -> bool:
-        """Whether somebody follows it, so that it goes at the pace of life."""
-        return self.is_watched or self.motion.any
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How a session speaks to the person who started it."""
-
-    say: Callable[[str], None]  # one line
-    serving: Callable[[str], None]  # the page's address, once it answers
-
-
-class Parts:
-    """The loaded models and the renderer's process: all of a session that takes time to make."""
-
-    def __init__(self, config: LiveConfig, closing: ExitStack) -> None:
-        head = Head.load()
-        self.imagining: Imagining | None = None
-        if "persona" in scene_needs(config.render.scene):
-            self.imagining = Imagining(config.persona, head, config.provider)
-            appearance = self.imagining.nobody
-        else:
-            appearance = load_appearance(config.render.avatar, head)
-        shaping = config.motion.shaping
-        writing = Writers(config.files, config.render, head, appearance, shaping)
-        self.writers = closing.enter_context(writing)
-        self.renderer: Screen | None = None
-        if config.is_watched or config.files.record:
-            self.renderer = Screen(config.render, appearance, len(head.neutral))
-            closing.callback(self.renderer.close)
-        fps, person = config.render.fps, head.person(appearance.identity)
-        self.head, self.person = head, person
-        self.speech = MeshTalk(config.speech, head, person, fps, config.seed, config.provider)
-        self.life = Life(head, person, config.seed, fps, config.life)
-        # The first world and the first picture take a second each: now, rather than later.
-        [at_rest] = Life(head, person, config.seed, fps, config.life).push(FaceMesh(0.0, person))
-        drawn_by = "nobody"
-        if self.renderer:
-            drawn_by = self.renderer.wait_ready()
-            self.renderer.draw(at_rest)
-        self.about = {
-            "scene": config.render.scene,
-            "avatar": appearance.name,
-            "provider": self.speech.provider,
-            "drawn by": drawn_by,
-            "seed": str(config.seed),
-        }
 
 
 class Flow:
@@ -254,97 +150,6 @@ def open_for(config: LiveConfig, clock: Clock, stats: Stats, outside: Outside) -
     if config.verify.claims.issue and found.camera is None:
         raise ConfigError("verify.claims.issue needs a camera: give --camera, or --video")
     return found
-
-
-def serving(
-    config: LiveConfig,
-    parts: Parts,
-    senses: Senses,
-    watching: Watching,
-    outside: Outside,
-    clock: Clock,
-    delay: float,
-    stats: Stats,
-    pool: Executor,
-) -> Server:
-    """The page's server, and what programs find beside the page."""
-    info = about_page(config, parts, senses, watching, outside, clock)
-    wearing = wearing_for(config, parts, watching, pool)
-
-    def gauges() -> dict[str, float]:
-        online = {"mqtt_connected": float(outside.link.connected)} if outside.link else {}
-        return {"viewers": server.watching, "uptime_seconds": clock.now(), **online}
-
-    def unready() -> str:
-        return "" if clock.now() - server.pictures_at < STALE else "no pictures come"
-
-    def about() -> dict[str, Any]:
-        more = {"worn": wearing.state} if wearing and watching.drive else {}
-        return info() | more | ({"scene": parts.renderer.scene} if parts.renderer else {})
-
-    routes = [*Metrics(stats, gauges, unready).routes, *outside.feed.routes]
-    if watching.presence:
-        routes += enroll_routes(watching.presence.begin_enrolment)
-    routes.append(ask_route("/view", watching.choose))
-    if watching.liveness:
-        routes.append(challenge_route(watching.liveness.challenge_now))
-    if parts.imagining:
-        routes.append(persona_route(DOINGS, parts.imagining.do))
-    if wearing:
-        routes.append(ask_route("/wear", wearing.ask))
-    browser = senses.browser
-    intake = Intake(browser.kinds, browser.take) if browser else None
-    server = Server(
-        config.deliver, clock, delay, stats, about, intake, routes, outside.notice_viewer,
-        watching.notary.attend if watching.notary else None,
-    )  # fmt: skip
-    outside.watching = lambda: server.watching
-    outside.figures = server.published
-    outside.takes = server.takes
-    if config.motion.channel:
-        outside.feed.say = server.say
-    return server
-
-
-def about_page(
-    config: LiveConfig,
-    parts: Parts,
-    senses: Senses,
-    watching: Watching,
-    outside: Outside,
-    clock: Clock,
-) -> Callable[[], dict[str, Any]]:
-    """What the page says of the session."""
-    fixed = parts.about | {
-        "microphone": senses.sound.is_microphone and senses.browser is None,
-        "source": senses.sound.describe,
-        "background": config.render.background,
-        "lookahead": parts.speech.lookahead,
-        "enrolls": watching.presence is not None and config.verify.enroll,
-    }
-
-    def now() -> dict[str, Any]:
-        about = fixed | watching.about() | {"refused": outside.refused}
-        if parts.imagining:
-            about |= parts.imagining.about()
-        if not watching.describe:
-            return about
-        seen = {"describe": watching.describe} | watching.report.now(clock.now())
-        return about | {"camera": seen | watching.known()}
-
-    return now
-
-
-def wearing_for(
-    config: LiveConfig, parts: Parts, watching: Watching, pool: Executor
-) -> Wearing | None:
-    """Who puts a person's own face on the avatar, where one is drawn."""
-    if parts.renderer is None:
-        return None
-    return Wearing(
-        parts.head, config.render.avatar, config.track.avatars, parts.renderer,
-        lambda: watching.drive, pool,
-    )  # fmt: skip
 
 
 def connect(

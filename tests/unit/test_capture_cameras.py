@@ -10,8 +10,8 @@ from engine.channel import Channel
 from engine.clock import Clock, ManualClock
 from engine.errors import ConfigError, DeviceError
 from engine.faces import Report
+from engine.parts import LiveConfig
 from engine.render.scene import scene_needs
-from engine.session import LiveConfig
 from engine.stats import Stats
 from engine.types import Face, Faces, VideoFrame
 from tests.faces_seen import write_video

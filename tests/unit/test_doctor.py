@@ -7,7 +7,7 @@ from engine import doctor
 from engine.deliver import DeliverConfig, MqttConfig
 from engine.doctor import Finding
 from engine.errors import DeviceError
-from engine.session import LiveConfig
+from engine.parts import LiveConfig
 
 
 def broken():

@@ -11,7 +11,7 @@ import pytest
 
 from engine import config, live, logs
 from engine.errors import ConfigError, DeviceError
-from engine.session import LiveConfig
+from engine.parts import LiveConfig
 
 ROOT = Path(__file__).parents[2]
 

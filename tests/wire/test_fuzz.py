@@ -26,7 +26,7 @@ from engine.deliver.intake import Busy, Intake
 from engine.deliver.views import view_route
 from engine.deliver.webrtc import Viewer
 from engine.errors import ConfigError
-from engine.session import LiveConfig
+from engine.parts import LiveConfig
 from engine.stats import Stats
 from engine.verify.keys import new_keys, read_chain
 from tests.browser.synthetic import Session
