@@ -75,13 +75,12 @@ class Stage:
         light = random_light(rng)
         seat = np.radians(rng.normal(0, 1, 3) * (8, 4, 2))
         behind = cv2.resize(rng.uniform(0, 0.8, (4, 5, 3)), (SIZE, SIZE)).astype(np.float32)
-        shift = rng.normal(0, 12, 2)
+        shift = rng.normal(0, 12, 2).astype(np.float32)
         grain = float(rng.uniform(1, 4))
         at = np.arange(int(len(said.weights) * FPS / MOTION_FPS)) / FPS
-        row = np.arange(len(said.weights)) / MOTION_FPS
         for t in at:
-            weights = _at(t, row, said.weights)
-            turn = _turn(_at(t, row, said.head) + seat)
+            weights = _at(t, said.weights)
+            turn = _turn(_at(t, said.head) + seat)
             seen = self._draw(actor, weights, turn, light, behind, shift)
             noisy = np.clip(seen * 255 + rng.normal(0, grain, seen.shape), 0, 255)
             yield VideoFrame(float(t), _coded(noisy.astype(np.uint8)))
@@ -116,8 +115,9 @@ def _incidence(head: Head) -> csr_matrix:
     return coo_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape).tocsr()
 
 
-def _at(t: float, row: Floats, values: Floats) -> Floats:
-    k = min(int(t * MOTION_FPS), len(row) - 2)
+def _at(t: float, values: Floats) -> Floats:
+    """Between rows of a motion (n, k)."""
+    k = min(int(t * MOTION_FPS), len(values) - 2)
     share = np.float32(min(t * MOTION_FPS - k, 1.0))
     return np.asarray(values[k] + share * (values[k + 1] - values[k]), np.float32)
 
