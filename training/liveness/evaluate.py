@@ -29,7 +29,7 @@ from training.synchrony.net import Synchrony
 from training.synchrony.recipe import people_of
 from training.synchrony.run import trained
 
-from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, judges_of, learn, weigh
+from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, learn, unbounded, weigh
 from .picture import picture
 from .trials import ATTACKS, STOPPED, Judge, Person, people, windows
 
@@ -91,7 +91,7 @@ def evaluate(found: Sequence[Person]) -> dict[str, Any]:
 
 def _rows(group: str, theirs: Sequence[Person], said: dict[str, Any]) -> list[Row]:
     """A row for the whole folder, and one for each person."""
-    rng, judges = np.random.default_rng(1), judges_of(said)
+    rng, judges = np.random.default_rng(1), unbounded(said)
     rows = []
     for blocks, seconds in zip(BLOCKS, SECONDS, strict=True):
         long = [p for p in theirs if len(p.bona_fide) >= blocks]

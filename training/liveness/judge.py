@@ -18,7 +18,8 @@ SECONDS = (3, 6, 12, 20)
 ENOUGH = 4  # spoken blocks from which on it may be decided
 MISSED = 0.05  # of people who are there: BPCER
 EACH = 240  # windows of an attack, of everybody together
-MOST = 4.0  # nats; a few hundred windows cannot show more
+MOST = 4.0  # nats of all together; a few hundred windows cannot show more
+PART = 12.0  # nats of a part: bounded less, so that what is surer still ranks higher
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def learn(everybody: Sequence[Person], seed: int = 0) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for kind in KINDS:
         rows = [_fit([s.features(kind) for s in trials[n].sums], trials[n]) for n in BLOCKS]
-        said[kind] = {"blocks": BLOCKS, "weights": rows, "most": MOST}
+        said[kind] = {"blocks": BLOCKS, "weights": rows, "most": PART}
     judges = judges_of(said)
     rows = [_fit([_parts(s, judges) for s in trials[n].sums], trials[n]) for n in BLOCKS]
     said[TOGETHER] = {"blocks": BLOCKS, "weights": rows, "most": MOST}
@@ -79,6 +80,11 @@ def _parts(sums: Sums, judges: dict[str, Judge]) -> Floats:
 def judges_of(said: dict[str, Any]) -> dict[str, Judge]:
     """The judges of a calibration, as far as it goes."""
     return {kind: Judge.of(said[kind]) for kind in (*KINDS, TOGETHER) if kind in said}
+
+
+def unbounded(said: dict[str, Any]) -> dict[str, Judge]:
+    """The same, whose last word is not cut off: to rank windows by."""
+    return judges_of(said | {TOGETHER: said[TOGETHER] | {"most": 1e9}})
 
 
 def weigh(sums: Sums, judges: dict[str, Judge]) -> dict[str, float]:
