@@ -82,7 +82,7 @@ def test_a_face_is_the_code_it_shows():
 def study(made, tmp_path_factory):
     to = tmp_path_factory.mktemp("study")
     argv = ["pairs", "--data", str(made), "--to", str(to), *TINY]
-    for name in ("IG-100", "I-100", "pairs-50"):
+    for name in ("IG-100", "I-100", "G-50", "pairs-50"):
         argv += ["--only", name]
     assert dispatch("fit", "recipe", argv) == 0
     return to
@@ -133,7 +133,7 @@ def test_the_sheet_is_a_picture(made, tmp_path):
 @pytest.mark.parametrize("name", ["IX-10", "IG", "IG-0", "-10", "pairs-x"])
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ConfigError, match="--only"):
-        recipe.variant(recipe.Config(), name, Path("x"))
+        recipe.variant(recipe.Config(), name, Path("x"), Path("y"))
 
 
 def test_way_there_is_none_at_chance_and_whole_at_the_top():

@@ -28,6 +28,7 @@ class Config:
 
     seed: int = 0
     learn: Literal["covariates", "pairs"] = "covariates"  # pairs: what DIMNet is compared with
+    start: str = ""  # a run whose towers are gone on with; from nothing if empty
     smooth: float = 0.05  # of the labels
     shrink: float = 0.0  # decay of the classifiers alone: people who are alike share directions
     sharp: float = 10.0  # what cosines of pairs are multiplied by
@@ -104,7 +105,7 @@ class PairLearner:
         self.config, self.material, self.net = config, material, net
         self.heard, self.seen = _by_person(material.voice), _by_person(material.face)
         for tower in (net.voice.tower, net.face.tower):  # centred: else all become one direction
-            tower[-1].get_parameter("bias").requires_grad_(False)
+            torch.nn.init.zeros_(tower[-1].get_parameter("bias")).requires_grad_(False)
         self.device = next(net.parameters()).device
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -160,6 +161,8 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     """Trains until the steps are done or the development people are told no better; whether it is
     finished. net.pt is the newest state, best.pt the one to keep."""
     net = build(config, material).to(run.device)
+    if config.start:
+        net.load_state_dict(_towers(Path(config.start)), strict=False)
     learner, most = LEARNERS[config.learn](config, material, net), run.most
     while not stopped(looks := _looks(run.folder), config):
         begun = _step(run.folder)
@@ -214,6 +217,15 @@ def saved_config(folder: Path) -> Config:
     if not file.exists():
         raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
     return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+
+
+def _towers(folder: Path) -> dict[str, Tensor]:
+    """The nets of a run without its classifiers."""
+    file = folder / "best.pt"
+    if not file.exists():
+        raise ConfigError(f"start = {folder} holds no trained net: {file.name} is missing")
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    return {name: v for name, v in state.items() if not name.startswith("heads.")}
 
 
 def trained(folder: Path, material: Material) -> DIMNet:

@@ -1,5 +1,7 @@
 """Trains, on made-up people, DIMNet with several sets of covariates and a network of pairs.
 
+As in the papers that train on pairs, those begin with towers that know something: of DIMNet-G.
+
 python -m training.fit pairs --data runs/pairs --to runs/study  # stopped, it goes on
 """
 
@@ -21,7 +23,7 @@ from .link import CLASSES
 CONFIG = Path("configs/train/dimnet-pairs.toml")
 NAMES = {c[0].upper(): c for c in ("identity", *CLASSES)}
 SHARES = ("100", "10", "30")
-WANTED = ("IG", "pairs", "I", "G", "IGA")
+WANTED = ("G", "pairs", "IG", "I", "IGA", "GABS")
 
 
 def main(argv: list[str]) -> None:
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> None:
     torch.set_num_threads(args.threads)
     plain = settings.load(Config, args.config, args.set)
     wanted = args.only or [f"{n}-{s}" for s in SHARES for n in WANTED]
-    configs = {name: variant(plain, name, args.data) for name in wanted}
+    configs = {name: variant(plain, name, args.data, args.to) for name in wanted}
     until = time.monotonic() + 60 * args.minutes
     for name, config in configs.items():
         if not one(config, args.to / name, args.device, until):
@@ -51,8 +53,8 @@ def main(argv: list[str]) -> None:
     tell(f"finished: {', '.join(configs)} in {args.to}")
 
 
-def variant(plain: Config, name: str, data: Path) -> Config:
-    """Of a name such as IG-30 (30 % of the people) or pairs-100."""
+def variant(plain: Config, name: str, data: Path, to: Path) -> Config:
+    """Of a name such as IG-30 (30 % of the people) or pairs-100, which begins with G-100."""
     letters, _, share = name.partition("-")
     pairs = letters == "pairs"
     known = pairs or (letters and set(letters) <= set(NAMES))
@@ -63,7 +65,9 @@ def variant(plain: Config, name: str, data: Path) -> Config:
         plain.data, covariates=covariates, share=int(share) / 100,
         voices=str(data / "voices"), faces=str(data / "faces"), people=str(data / "people.csv"),
     )  # fmt: skip
-    return replace(plain, learn="pairs" if pairs else "covariates", data=part)
+    if pairs:
+        return replace(plain, learn="pairs", start=str(to / f"G-{share}"), data=part)
+    return replace(plain, data=part)
 
 
 def one(config: Config, folder: Path, device: str, until: float) -> bool:
