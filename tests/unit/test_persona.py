@@ -17,7 +17,10 @@ from engine.render.__main__ import moment
 from engine.types import AudioChunk, Persona
 from engine.voices import Model
 from engine.voices.become import Become
+from engine.voices.features import LogMel
 from engine.voices.imagine import SETTLED, SILENT, Imagination, Imagine
+from engine.voices.level import levelled
+from engine.voices.listen import SECOND, Listen
 from engine.voices.space import Space
 
 RATE = 16_000
@@ -81,15 +84,12 @@ def test_what_is_no_speech_imagines_nobody(loaded, sample, kind):
 
 
 def test_noise_that_is_forced_on_the_net_leads_to_the_mean(loaded, sample):
-    from engine.voices.features import LogMel
-    from engine.voices.level import levelled
 
     ears, imagination = loaded
     rng = np.random.default_rng(3)
-    noise = [rng.normal(0, s, 3 * RATE).astype(np.float32) for s in (0.01, 0.1)]
-    quiet = np.stack([ears.voices(levelled(LogMel().push(n))[None])[0] for n in noise])
-    stage, _ = hear(loaded, sample)
-    voice = np.mean(stage._listen._embeddings, 0)
+    noise = [rng.normal(0, s, 2 * RATE).astype(np.float32) for s in (0.01, 0.1)]
+    quiet = np.stack([ears.voices(levelled(LogMel().push(n)[:SECOND])[None])[0] for n in noise])
+    voice = Listen(ears).push(AudioChunk(0.0, sample[: 6 * RATE], RATE))[-1].embedding
     middle = imagination.space.middle
     still, moved = (np.abs(imagination.heads(e) - middle).mean() for e in (quiet, voice[None]))
     assert still < 0.5 * moved
