@@ -8,8 +8,9 @@ swapped  the person's video, and the person's sound of another moment
 delayed  the person's video, and its own sound 0.32 to 1 s later
 replay   the person's video with its own sound, seen through a second camera's noise
 
-A window is some blocks of one person, drawn without putting back; what lies across a join is in no
-block. Of one window the delay is one and the same.
+A window is some blocks of one person, drawn without putting back (but for photos, of which any
+stretch is like the others); what lies across a join is in no block. Of one window the delay is one
+and the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -111,12 +112,13 @@ def windows(
 ) -> list[Sums]:
     """`count` windows of so many blocks; none where there are too few of them."""
     kinds = [person.attacks[k] for k in person.attacks if k.split()[0] == attack]
-    pools = [pool for pool in kinds if len(pool) >= blocks]
+    again = attack == "still"
+    pools = [pool for pool in kinds if len(pool) >= (1 if again else blocks)]
     if attack == "":
         pools = [person.bona_fide] if len(person.bona_fide) >= blocks else []
     made = []
     for _ in range(count if pools else 0):
         pool = pools[int(rng.integers(len(pools)))]
-        chosen = rng.choice(len(pool), blocks, replace=False)
+        chosen = rng.choice(len(pool), blocks, replace=again)
         made.append(sum((pool[int(k)] for k in chosen), Sums.none()))
     return made
