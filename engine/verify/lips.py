@@ -18,6 +18,7 @@ RATE = 16_000  # hertz
 HOP, WINDOW, N_FFT, MELS = 160, 400, 512, 40
 MEL_ROWS = 4  # mel frames a row
 FLOOR = 1e-7  # power
+STILL = 1e-5  # size of a correlation below which one of two curves does not move, but for rounding
 REACH = 20  # rows by which sound is shifted either way to see where it fits best
 SHAPES = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthSmile", "mouthFrown",
@@ -110,7 +111,7 @@ def correlation(seen: Floats, foretold: Floats) -> Floats:
         x, y = (a[: len(a) - lag], b[lag:]) if lag >= 0 else (a[-lag:], b[:lag])
         x, y = x - x.mean(), y - y.mean()
         size = float(np.sqrt((x @ x) * (y @ y)))
-        out[k] = float(x @ y) / size if size > 1e-9 else 0.0
+        out[k] = float(x @ y) / size if size > STILL else 0.0
     return out
 
 

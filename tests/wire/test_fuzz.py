@@ -23,7 +23,7 @@ from engine.deliver.commands import NAMES, Refused, parse, request_id
 from engine.deliver.enroll import enroll_routes
 from engine.deliver.fanout import Fanout
 from engine.deliver.intake import Busy, Intake
-from engine.deliver.views import view_route
+from engine.deliver.views import ask_route
 from engine.deliver.webrtc import Viewer
 from engine.errors import ConfigError
 from engine.parts import LiveConfig
@@ -159,8 +159,11 @@ def test_bodies(runner):
     def begin(name, purpose, expires):
         raise ConfigError("nobody is enrolled by a test")
 
+    async def answered(asked):
+        return {"view": asked.get("view")}
+
     session = Session()
-    session.server._routes += [*enroll_routes(begin), view_route(("avatar",), lambda view: None)]
+    session.server._routes += [*enroll_routes(begin), ask_route("/view", answered)]
 
     async def post(path, body):
         headers = {"Content-Type": "application/json"}

@@ -75,7 +75,7 @@ def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same net with large float weights stored as float16 and cast when it is loaded, and
     without the exporter's notes, which name files of the machine it ran on."""
     graph = model.graph
-    _without_notes(model)
+    without_notes(model)
     casts = []
     for value in graph.initializer:
         if value.data_type != TensorProto.FLOAT or np.prod(value.dims) < 256:
@@ -93,7 +93,8 @@ def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _without_notes(model: onnx.ModelProto) -> None:
+def without_notes(model: onnx.ModelProto) -> None:
+    """Takes away what the exporter noted, which names files of the machine that it ran on."""
     parts = (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output,
              *model.graph.initializer, *model.functions,
              *(n for f in model.functions for n in f.node))  # fmt: skip

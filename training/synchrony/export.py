@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from engine.errors import ConfigError, ModelError
 from engine.model import write_about
 from engine.verify.lips import CHANNELS, HEARD, MEL_ROWS, MELS, ROWS
 from training.loop import tell
+from training.meshtalk.export import without_notes
 
 from .net import Synchrony
 from .recipe import people_of
@@ -61,7 +63,9 @@ def _write(net: Synchrony, file: Path) -> float:
             output_names=["seen", "heard"], dynamic_shapes=({0: batch}, {0: batch}), verbose=False,
         )  # fmt: skip
     assert program is not None
-    program.save(str(file), external_data=False)
+    model = program.model_proto
+    without_notes(model)
+    onnx.save(model, str(file))
     return difference(net, file, torch.cat([lips, lips[:1]]), torch.cat([mel, mel[:1]]))
 
 
