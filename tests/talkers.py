@@ -11,14 +11,14 @@ from training.data.clips import Part, clip, part
 from training.data.voices import RATE, Voice
 from training.synchrony.rendered import FPS, Stage
 
-SECONDS = 14
+SECONDS = 17
 VOICE = Voice("flite", "slt", "f")
 
 
 @cache
 def said(number):
     """Sound (n,) of SECONDS, and the motion that goes with it, as one clip."""
-    for k in range(number * 50, number * 50 + 50):
+    for k in range(number * 200, number * 200 + 200):
         one = clip(Part([VOICE], part("test").sentences, vary=False), k, 4, seed=5)
         if len(one.samples) > (SECONDS + 0.5) * RATE:
             return one

@@ -63,7 +63,7 @@ async def test_somebody_who_talks_is_live_once_there_is_enough(place):
         line = picture[round(0.95 * len(picture)) :, : picture.shape[1] // 2].astype(int)
         return float((np.abs(line - MINT).max(-1) < 40).mean())
 
-    assert mint(frames[-2]) > 0.01 > mint(frames[20]), "waits, then says that they go together"
+    assert mint(frames[-2]) > 0.004 > mint(frames[20]), "waits, then says that they go together"
 
 
 @pytest.mark.parametrize("attack", [{"late": 0.5}, {"sound": 1}])
