@@ -77,8 +77,9 @@ async def test_wearing_is_offered_with_its_words_and_taken_off_again(devices):
             for _ in range(20):  # the head is gone for a second of each round
                 await driven(live, ("camera", "camera, lips from speech"))
                 await page.click("#don [name=wear]")
-                await asyncio.sleep(3)
-                if (await stats_of(live))["info"]["worn"]["on"]:
+                answered = "#don [role=alert]:not(:has-text('A moment'))"
+                await page.wait_for_selector(answered, state="attached")
+                if await page.locator("#don").is_hidden():
                     break
             await page.wait_for_selector("#wear[aria-pressed=true]")
             await page.keyboard.press("w")

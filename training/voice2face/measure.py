@@ -60,6 +60,8 @@ def matches(nets: Generators, material: Material, judge: FaceJudge) -> dict[str,
         for most in PREFIXES if way == "clean" else (PREFIXES[-1],):
             mine = rows[how[rows] == way]
             mine = mine[[len(material.seconds[r]) >= min(most, PREFIXES[-2]) for r in mine]]
+            if not len(mine):  # nobody spoke for so long
+                continue
             faces, numbers = imagine(nets, material.whole(mine, most))
             wanted = material.voice.labels[label][mine]
             name = f"{way}, {'whole' if most == PREFIXES[-1] else f'{most} s'}"
