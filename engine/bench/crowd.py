@@ -117,12 +117,12 @@ async def _silent(near: Wire, far: Wire, urls: list[str]) -> dict[str, float]:
         await asyncio.gather(five.watch(), sixth.watch())
         await asyncio.sleep(SETTLE)
         before = await five.rates(6)
-        far.spoil("loss", "100%")
+        far.cut()
         began = time.perf_counter()
         while_dead = await five.rates(6)
         await _left(urls[0], 5)
         taken = time.perf_counter() - began
-        far.spoil("delay", "0ms")
+        far.cut(on=False)
     return {
         "beside a dead line: slowest, share of before": round(min(while_dead) / min(before), 3),
         "dead line cut off after s": round(taken, 1),
@@ -148,7 +148,11 @@ async def _bad_line(wire: Wire, url: str, seconds: float) -> dict[str, float]:
         await page.click("#hear")
         await asyncio.sleep(SETTLE)
         clean = await _metered(page, seconds)
-        wire.spoil(*NETEM)
+        try:
+            wire.spoil(*NETEM)
+        except DeliveryError as e:
+            print(f"likeness: no figures of a bad line: {e}", file=sys.stderr)
+            return {f"Chromium, clean: {k}": v for k, v in clean.items()}
         await asyncio.sleep(2 * SETTLE)
         bad = await _metered(page, seconds)
         wire.spoil("delay", "0ms")

@@ -28,8 +28,13 @@ class Wire:
             _ip("-n", self.name, "link", "set", device, "up")
         _ip("-n", self.name, "route", "add", "default", "via", self.host)
 
+    def cut(self, on: bool = True) -> None:
+        """Nothing passes any more, while `on`."""
+        _ip("link", "set", self._outer, "down" if on else "up")
+
     def spoil(self, *how: str) -> None:
-        """netem on both ends, as `spoil("loss", "2%", "delay", "40ms")`."""
+        """netem on both ends, as `spoil("loss", "2%", "delay", "40ms")`; DeliveryError where this
+        kernel has none."""
         _run("tc", "qdisc", "replace", "dev", self._outer, "root", "netem", *how)
         _run(*self.within, "tc", "qdisc", "replace", "dev", self._inner, "root", "netem", *how)
 
