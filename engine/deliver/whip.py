@@ -40,14 +40,14 @@ class Push:
             raise ConfigError(f"deliver.whip: {url} would carry the token in clear: use https")
         self.connected = False
         self._url, self._make = url, make
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = {"Authorization": f"Bearer {token}"} if token else {}
         self._told = ""
 
     async def run(self) -> None:
         """Until it is cancelled."""
         pause = _FIRST
         limit = aiohttp.ClientTimeout(total=_ANSWER)
-        async with aiohttp.ClientSession(timeout=limit, headers=self._headers) as http:
+        async with aiohttp.ClientSession(timeout=limit) as http:
             while True:
                 try:
                     lasted = await self._once(http)
@@ -76,16 +76,21 @@ class Push:
             await viewer.close("")
             for where in filter(None, place):
                 with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                    await http.delete(where)
+                    await http.delete(where, headers=self._token_for(where))
 
     async def _post(self, http: aiohttp.ClientSession, offer: str) -> tuple[str, str]:
-        headers = {"Content-Type": "application/sdp"}
+        headers = {"Content-Type": "application/sdp"} | self._token
         async with http.post(self._url, data=offer.encode(), headers=headers) as response:
             body = await response.content.read(_LONGEST)
             if response.status != 201:
                 raise Refused(f"it answers {response.status} {response.reason}")
             where = response.headers.get("Location", "")
             return body.decode(), urljoin(str(response.url), where) if where else ""
+
+    def _token_for(self, where: str) -> dict[str, str]:
+        """The token, unless the server named a place that is not its own."""
+        ours, theirs = urlsplit(self._url), urlsplit(where)
+        return self._token if ours[:2] == theirs[:2] else {}
 
     def _note(self) -> None:
         self.connected = True

@@ -117,7 +117,8 @@ class Endpoint:
     """A media server that takes a stream by WHIP."""
 
     def __init__(self):
-        self.peers, self.ended, self.tokens, self.refuse = [], 0, [], True
+        self.peers, self.ended, self.tokens, self.refuse = [], [], [], True
+        self.place = "/whip/7"
         self.tracks = asyncio.Queue()
 
     async def post(self, request):
@@ -130,12 +131,12 @@ class Endpoint:
         await peer.setRemoteDescription(RTCSessionDescription(await request.text(), "offer"))
         await peer.setLocalDescription(await peer.createAnswer())
         return web.Response(
-            status=201, text=peer.localDescription.sdp, headers={"Location": "/whip/7"},
+            status=201, text=peer.localDescription.sdp, headers={"Location": self.place},
             content_type="application/sdp",
         )  # fmt: skip
 
     async def delete(self, request):
-        self.ended += 1
+        self.ended.append(request.headers.get("Authorization"))
         return web.Response()
 
     @asynccontextmanager
@@ -167,9 +168,19 @@ async def test_a_session_is_pushed_and_pushed_again(monkeypatch, caplog):
                     endpoint.tracks.get_nowait()
                 await endpoint.peers[-1].close()
             assert session.server.watching == 0, "a media server is nobody who watches"
-        assert endpoint.ended >= 2, "each connection is ended where it lived"
-    assert set(endpoint.tokens) == {"Bearer let me in, please"}
+        assert len(endpoint.ended) >= 2, "each connection is ended where it lived"
+    assert set(endpoint.tokens) == set(endpoint.ended) == {"Bearer let me in, please"}
     assert "503" in caplog.text and "let me in" not in caplog.text
+
+
+async def test_the_token_goes_to_nobody_else(monkeypatch):
+    monkeypatch.setenv("LIKENESS_WHIP_TOKEN", "let me in, please")
+    endpoint, other = Endpoint(), Endpoint()
+    async with endpoint.serving() as url, other.serving() as elsewhere:
+        endpoint.refuse, endpoint.place = False, elsewhere + "/7"
+        async with Session(DeliverConfig(port=0, whip=url)) as session:
+            await until(lambda: session.server.figures()["pushed"])
+        assert other.ended == [None]
 
 
 @pytest.mark.parametrize("url", ["rtmp://x/y", "nonsense", "http://far.example/whip"])
