@@ -328,11 +328,11 @@ class Server:
         """What is the same for each page; taken once for all, since percentiles take time."""
         if self._clock.now() > self._taken_at + 0.4:
             self._taken_at = self._clock.now()
+            info = self._info()
             self._taken = {
                 "delay": self._fanout.patience.delay,
                 "matte": self._fanout.matte,
-                "camera": self._info().get("camera"),
-                **{k: self._info().get(k) for k in _TOLD},
+                **{k: info.get(k) for k in ("camera", *_TOLD)},
                 "sending": self._intake is not None and not self._intake.is_open,
                 "bits": self._fanout.rate.bits,
                 "counts": dict(self._stats.counts),

@@ -114,16 +114,21 @@ def save_avatar(avatar: Avatar, tint: Floats, file: Path) -> None:
     not possible."""
     face = replace(avatar.face, tint=file.with_suffix(".png").name)
     halves = np.rint(np.clip(tint / TINT_SCALE, 0, 1) * 255).astype(np.uint8)
-    lines = [f"name = {json.dumps(avatar.name)}"]
-    for part in ("identity", "face", "hair", "garment"):
-        values = asdict(face if part == "face" else getattr(avatar, part))
-        lines += ["", f"[{part}]", *(f"{k} = {_toml(v)}" for k, v in values.items())]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file.write_text(toml_text(replace(avatar, face=face)), encoding="utf-8")
         file.with_suffix(".png").write_bytes(cv2.imencode(".png", halves[..., ::-1])[1].tobytes())
     except OSError as e:
         raise ConfigError(f"cannot write {file}: {e.strerror}") from e
+
+
+def toml_text(avatar: Avatar) -> str:
+    """What `load_appearance` reads as this avatar."""
+    lines = [f"name = {json.dumps(avatar.name)}"]
+    for part in ("identity", "face", "hair", "garment"):
+        values = asdict(getattr(avatar, part))
+        lines += ["", f"[{part}]", *(f"{k} = {_toml(v)}" for k, v in values.items())]
+    return "\n".join(lines) + "\n"
 
 
 def _toml(value: object) -> str:

@@ -5,7 +5,7 @@ skin around the face takes the face's own tone.
 """
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from ..config import load
 from ..errors import ConfigError
 from ..types import Appearance, Bytes, Floats
-from .avatar import Avatar, find_avatar, read_map, to_srgb
+from .avatar import Avatar, Identity, find_avatar, read_map, to_srgb, toml_text
 from .model import Head
 from .uv import face_uv, texel_map
 
@@ -66,12 +66,14 @@ def save(look: Appearance, avatar: str, folder: Path, name: str) -> Path:
         raise ConfigError(f"{file} is there already: choose another name")
     base = load(Avatar, find_avatar(avatar))
     skin = "#" + "".join(f"{v:02x}" for v in to_srgb(np.array(look.skin, np.float32)).tolist())
-    table = asdict(base) | {"name": name.capitalize()}
-    table["identity"] = {"modes": [round(float(v), 4) for v in look.identity]}
-    table["face"] |= {"skin": skin, "freckles": 0.0, "stubble": 0.0, "albedo": picture.name}
+    kept = replace(
+        base, name=name.capitalize(),
+        identity=Identity(modes=tuple(round(float(v), 4) for v in look.identity)),
+        face=replace(base.face, skin=skin, freckles=0.0, stubble=0.0, albedo=picture.name),
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     _write(picture, _png(to_srgb(look.albedo)))
-    _write(file, _toml(table).encode())
+    _write(file, toml_text(kept).encode())
     read_map(picture)  # what was written can be worn
     return file
 
@@ -88,19 +90,3 @@ def _write(file: Path, data: bytes) -> None:
         file.write_bytes(data)
     except OSError as e:
         raise ConfigError(f"cannot write {file}: {e.strerror}") from e
-
-
-def _toml(table: dict[str, object]) -> str:
-    """Values first, then each table in it as a section."""
-    plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
-    lines = [f"{k} = {_value(v)}" for k, v in plain.items()]
-    for name, section in table.items():
-        if isinstance(section, dict):
-            lines += ["", f"[{name}]", *(f"{k} = {_value(v)}" for k, v in section.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(list(value)) if isinstance(value, tuple | list) else str(value)

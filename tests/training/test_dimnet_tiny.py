@@ -14,7 +14,7 @@ from engine import config as settings
 from engine.errors import ConfigError
 from engine.voices import Model
 from engine.voices.level import levelled
-from training import loop
+from training import loop, recipes
 from training.dimnet import data, embed, evaluate, measure, run
 from training.dimnet.export import export
 from training.fit import dispatch
@@ -76,7 +76,7 @@ def tiny(folder):
 
 
 def fit(where, config, most=float("inf")):
-    run.save_config(where, config)
+    recipes.save_config(where, config)
     place = loop.Run(where, config.seed, torch.device("cpu"), float("inf"), most)
     return run.fit(config, place, data.load(config.data, config.sizes.pixels))
 

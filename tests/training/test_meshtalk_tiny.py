@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.head import Head
 from engine.speech import MeshTalk, Model, SpeechConfig
 from engine.types import AudioChunk
-from training import loop
+from training import loop, recipes
 from training.meshtalk import data, recipe, rows, steps
 from training.meshtalk.steps import Config
 
@@ -69,7 +69,7 @@ def test_loss_falls_resume_is_exact_and_the_export_runs(tmp_path: Path, tiny: Co
         one, two = weights(tmp_path / "whole" / name), weights(part / name)
         assert all(torch.equal(one[k], two[k]) for k in one), name
 
-    steps.write_config(part, tiny)
+    recipes.save_config(part, tiny)
     folder = recipe.export(part, tmp_path / "model")
     model, head = Model.load(folder, "cpu"), Head.load()
     stage = MeshTalk(SpeechConfig(), head, head.neutral, 30, 0, "cpu", model)

@@ -15,7 +15,7 @@ import torch
 
 from engine import config as settings
 from engine.errors import ConfigError
-from training import loop
+from training import loop, recipes
 from training.fit import dispatch
 from training.margins import LOSSES
 from training.sphereface2 import bench, faces, net, run, trials
@@ -68,7 +68,7 @@ def tiny(folder: Path) -> Config:
 
 
 def fit(where: Path, config: Config, most: float = float("inf")) -> bool:
-    run.save_config(where, config)
+    recipes.save_config(where, config)
     place = loop.Run(where, config.seed, torch.device("cpu"), float("inf"), most)
     return run.fit(config, place, Material(config))
 

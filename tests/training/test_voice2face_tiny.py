@@ -14,7 +14,7 @@ from engine import config as settings
 from engine.errors import ConfigError, ModelError
 from engine.voices import Model
 from engine.voices.imagine import Imagination
-from training import loop
+from training import loop, recipes
 from training.fit import dispatch
 from training.voice2face import data, losses, measure, run
 from training.voice2face.export import export
@@ -85,7 +85,7 @@ def material(tiny):
 
 
 def fit(where, config, material, most=float("inf")):
-    run.save_config(where, config)
+    recipes.save_config(where, config)
     place = loop.Run(where, config.seed, torch.device("cpu"), float("inf"), most)
     return run.fit(config, place, material)
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
+from training import recipes
 from training.loop import OutOfTime, Run, Schedule, StepLoss, train
 
 from .data import IDENTITY, Balanced, DataConfig, Material, Rows, Side
@@ -205,18 +205,9 @@ def _step(folder: Path) -> int:
     return int(torch.load(file, weights_only=True)["step"]) if file.exists() else 0
 
 
-def save_config(folder: Path, config: Config) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    if not file.exists():
-        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
-    return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+    return recipes.saved_config(folder, Config())
 
 
 def _towers(folder: Path) -> dict[str, Tensor]:

@@ -6,24 +6,22 @@ python -m training.fit meshtalk --rows [NAME ...]     the baselines and look-ahe
 
 import argparse
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from engine import config as settings
-from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, pick_device, tell
 
 from .export import export
 from .rows import fit_rows
-from .steps import Config, fit, saved_config, write_config
+from .steps import Config, fit, saved_config
 
 
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     torch.set_num_threads(args.threads)
-    config = _config(args)
+    config = recipes.configured(Config, args, saved_config)
     if args.rows is not None:
         fit_rows(config, args.rows, args.to, pick_device(args.device), args.minutes)
     else:
@@ -32,9 +30,9 @@ def main(argv: list[str]) -> None:
 
 def _fit_one(args: argparse.Namespace, config: Config) -> None:
     resumed = args.resume
-    folder = resumed or Path("runs") / f"meshtalk-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder = resumed or recipes.new_folder("meshtalk")
     folder.mkdir(parents=True, exist_ok=True)
-    write_config(folder, config)
+    recipes.save_config(folder, config)
     until = time.monotonic() + 60 * args.minutes
     done = fit(config, Run(folder, config.seed, pick_device(args.device), until))
     if done and config.net != "meshtalk":
@@ -56,11 +54,3 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args(argv)
-
-
-def _config(args: argparse.Namespace) -> Config:
-    if args.resume is None:
-        return settings.load(Config, args.config, args.set)
-    if args.set:
-        raise ConfigError("--set changes nothing in a resumed run; start a new one")
-    return saved_config(args.resume)

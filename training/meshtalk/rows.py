@@ -8,10 +8,11 @@ import torch
 
 from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, tell
 
 from .export import export
-from .steps import Config, fit, saved_config, write_config
+from .steps import Config, fit, saved_config
 
 ROWS: dict[str, tuple[str, ...]] = {
     "meshtalk": (),
@@ -57,5 +58,5 @@ def row_config(config: Config, name: str, run: Path) -> Config:
         if saved_config(run) != one:
             raise ConfigError(f"{run} was begun with another configuration: move it away")
     else:
-        write_config(run, one)
+        recipes.save_config(run, one)
     return one

@@ -1,7 +1,6 @@
 """MeshTalk's two steps: the codes, then which codes follow; and what a run folder holds."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import config as settings
 from engine.errors import ConfigError
 from engine.head import Head
 from engine.model import MODELS
 from engine.speech.windows import check_lookahead, last_frame
+from training import recipes
 from training.data import clips as clips_module
 from training.data.clips import FPS
 from training.data.phones import PHONES
@@ -227,20 +226,9 @@ def ends(frames: int, lookahead: float) -> Tensor:
     return torch.tensor([last_frame(k, Fraction(FPS), lookahead) for k in range(frames)])
 
 
-def write_config(folder: Path, config: Config) -> None:
-    """Keeps the resolved configuration with the run."""
-    text = json.dumps(settings.as_dict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read") from e
-    return settings.merge(Config(), table, str(file))
+    return recipes.saved_config(folder, Config())
 
 
 def run_data(folder: Path, config: DataConfig) -> Path:

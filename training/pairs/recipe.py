@@ -14,8 +14,9 @@ import torch
 
 from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.dimnet.data import load
-from training.dimnet.run import Config, fit, save_config
+from training.dimnet.run import Config, fit
 from training.loop import Run, pick_device, tell
 
 from .link import CLASSES
@@ -72,6 +73,6 @@ def variant(plain: Config, name: str, data: Path, to: Path) -> Config:
 
 def one(config: Config, folder: Path, device: str, until: float) -> bool:
     """Whether it is finished."""
-    save_config(folder, config)
+    recipes.save_config(folder, config)
     run = Run(folder, config.seed, pick_device(device), until)
     return fit(config, run, load(config.data, config.sizes.pixels))

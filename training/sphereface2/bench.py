@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, Schedule, pick_device, tell
 
 from . import faces as stores
@@ -29,7 +30,7 @@ from .faces import Faces
 from .losses import Diverged
 from .measures import Doubles
 from .net import Sizes
-from .run import Config, Material, embeddings, fit, save_config, trained
+from .run import Config, Material, embeddings, fit, trained
 from .verdicts import Claim, Result, Variant
 
 GRID = np.geomspace(1e-4, 1, 60)  # false match rates at which curves are kept
@@ -108,7 +109,7 @@ def _kept(folder: Path, make: Callable[[Path], Result]) -> Result:
 
 def train_one(config: Config, faces: Faces, folder: Path, seconds: float) -> Result:
     """One run and all that any claim asks of it."""
-    save_config(folder, config)
+    recipes.save_config(folder, config)
     (folder / "learner.pt").unlink(missing_ok=True)  # of a run that was stopped half way
     began = time.monotonic()
     material = Material(config, faces)

@@ -7,18 +7,17 @@ torchrun --nproc_per_node 4 -m training.fit sphereface2 ...
 import argparse
 import os
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
-from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, leads, pick_device, tell
 
 from .export import export
-from .run import Config, Material, fit, save_config, saved_config
+from .run import Config, Material, fit, saved_config
 
 
 def main(argv: list[str]) -> None:
@@ -32,10 +31,10 @@ def main(argv: list[str]) -> None:
 
 
 def _fit(args: argparse.Namespace, device: torch.device) -> None:
-    config = _config(args)
+    config = recipes.configured(Config, args, saved_config)
     folder: Path = args.resume or args.out or _new_folder(config.loss)
     if leads():
-        save_config(folder, config)
+        recipes.save_config(folder, config)
     torch.set_num_threads(args.threads)
     until = time.monotonic() + 60 * args.minutes
     done = fit(config, Run(folder, config.seed, device, until), Material(config))
@@ -62,29 +61,8 @@ def _join(name: str) -> torch.device:
 def _new_folder(loss: str) -> Path:
     if "LOCAL_RANK" in os.environ:
         raise ConfigError("under torchrun say where the run should live: --out DIR")
-    return Path("runs") / f"{loss}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    return recipes.new_folder(loss)
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.fit sphereface2",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--config", type=Path, default=Path("configs/train/sphereface2.toml"))
-    add("--set", action="append", default=[], metavar="a.b=c")
-    add("--out", type=Path, metavar="DIR", help="a new run's folder")
-    add("--resume", type=Path, metavar="DIR", help="go on with this run")
-    add("--minutes", type=float, default=float("inf"), help="save and stop after")
-    add("--device", default="auto", help="auto, cpu or cuda")
-    add("--threads", type=int, default=2)
-    return parser.parse_args(argv)
-
-
-def _config(args: argparse.Namespace) -> Config:
-    if args.resume is None:
-        return settings.load(Config, args.config, args.set)
-    if args.set:
-        raise ConfigError("--set changes nothing in a resumed run; start a new one")
-    return saved_config(args.resume)
+    return recipes.parser("sphereface2", __doc__, "--out").parse_args(argv)

@@ -1,7 +1,6 @@
 """One training from its configuration: what it depends on, its loop, its net afterwards."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
+from training import recipes
 from training.loop import OutOfTime, Run, Schedule, train
 
 from . import faces as stores
@@ -113,20 +113,10 @@ def _spread(model: Learner, device: torch.device) -> nn.Module:
     return DistributedDataParallel(model, where)
 
 
-def save_config(folder: Path, config: Config) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read") from e
-    return settings.merge(Config(), _set(table), str(file))
+    table = recipes.read_config(folder)
+    return settings.merge(Config(), _set(table), str(folder / recipes.FILE))
 
 
 def _set(table: dict[str, object]) -> dict[str, object]:

@@ -11,29 +11,26 @@ a data set, by its prefix) out, so that they can be reported.
 import argparse
 import json
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, pick_device, tell
 
 from .data import Take, takes
-from .run import Config, fit, save_config, saved_config
+from .run import Config, fit, saved_config
 
 PEOPLE = "people.json"
 
 
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
-    folder: Path = (
-        args.resume or args.to or Path("runs") / f"synchrony-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    )
-    config = _config(args)
+    folder: Path = args.resume or args.to or recipes.new_folder("synchrony")
+    config = recipes.configured(Config, args, saved_config, ("set", "data"))
     if args.resume is None:
-        save_config(folder, config)
+        recipes.save_config(folder, config)
         _write_sources(folder, args.data, args.without)
     torch.set_num_threads(args.threads)
     until = time.monotonic() + 60 * args.minutes
@@ -75,26 +72,7 @@ def _write_sources(folder: Path, data: list[Path], without: list[str]) -> None:
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.fit synchrony", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    add = parser.add_argument
-    add("--data", type=Path, nargs="+", default=[], metavar="TRACKS")
-    add("--without", nargs="+", default=[], metavar="PERSON")
-    add("--config", type=Path, default=Path("configs/train/synchrony.toml"))
-    add("--set", action="append", default=[], metavar="a.b=c")
-    add("--to", type=Path, metavar="DIR", help="the run's folder; runs/synchrony-TIME")
-    add("--resume", type=Path, metavar="DIR", help="go on with this run")
-    add("--minutes", type=float, default=float("inf"), help="save and stop after")
-    add("--device", default="auto", help="auto, cpu or cuda")
-    add("--threads", type=int, default=2)
-    return parser.parse_args(argv)
-
-
-def _config(args: argparse.Namespace) -> Config:
-    if args.resume is None:
-        return settings.load(Config, args.config, args.set)
-    if args.set or args.data:
-        raise ConfigError("--set and --data change nothing in a resumed run; start a new one")
-    return saved_config(args.resume)
+    made = recipes.parser("synchrony", __doc__)
+    made.add_argument("--data", type=Path, nargs="+", default=[], metavar="TRACKS")
+    made.add_argument("--without", nargs="+", default=[], metavar="PERSON")
+    return made.parse_args(argv)

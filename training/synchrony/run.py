@@ -1,8 +1,7 @@
 """One training of the synchrony net: what it is shown, its loss, its configuration."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Floats
 from engine.verify.lips import MEL_ROWS, REACH, ROWS, levelled
+from training import recipes
 from training.loop import OutOfTime, Run, Schedule, train
 
 from .data import Take
@@ -139,18 +138,9 @@ def fit(config: Config, run: Run, takes: Sequence[Take]) -> bool:
     return True
 
 
-def save_config(folder: Path, config: Config) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    if not file.exists():
-        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
-    return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+    return recipes.saved_config(folder, Config())
 
 
 def trained(folder: Path) -> Synchrony:

@@ -1,7 +1,6 @@
 """One training of Voice2Face from its configuration: its loss, its loop, what it leaves."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine import config as settings
 from engine.errors import ConfigError
 from engine.types import Floats
+from training import recipes
 from training.dimnet.data import Balanced, DataConfig, Rows, Side
 from training.dimnet.net import to_input
 from training.dimnet.run import varied
@@ -159,18 +158,9 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     return True
 
 
-def save_config(folder: Path, config: Config) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    if not file.exists():
-        raise ConfigError(f"{folder} holds no run: {file.name} cannot be read")
-    return settings.merge(Config(), json.loads(file.read_text(encoding="utf-8")), str(file))
+    return recipes.saved_config(folder, Config())
 
 
 @dataclass(frozen=True, slots=True)
