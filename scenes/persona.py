@@ -10,7 +10,7 @@ from engine.render.canvas import Canvas, program, set_uniforms
 from engine.render.config import RenderConfig
 from engine.types import Appearance, Bytes, Persona, World
 
-from ._verify_panel import BRIGHT, MINT, SOFT, capital, fitting, letters
+from ._verify_panel import BRIGHT, MINT, capital, fitting, letters
 from .avatar import SHADERS, avatar_corners
 from .avatar import Scene as Avatar
 
@@ -115,7 +115,7 @@ def paint(persona: Persona, w: int, h: int) -> Bytes:
     for k, line in enumerate(lines):
         ink = MINT if persona.locked else BRIGHT
         pen.text((w / 2, top + 20 * k * u), line, ink, font, anchor="mm")
-    pen.text((w / 2, h - 19 * u), NOTICE, SOFT, small, anchor="mm")
+    pen.text((w / 2, h - 19 * u), NOTICE, BRIGHT, small, anchor="mm")
     if not persona.locked and persona.share < 1:
         y, wide = h - 5 * u, w * persona.share
         pen.rectangle((0, y, wide, h), fill=(*MINT, 255))
