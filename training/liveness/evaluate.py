@@ -24,10 +24,11 @@ from engine.verify.lips import Block, correlation, diagonals, levelled
 from engine.verify.synchrony import KINDS, TOGETHER, Sums, motion
 from engine.verify.synchrony import Judge as Weight
 from training.loop import tell
-from training.synchrony.data import STILL, Take, takes
+from training.synchrony.data import STILL, takes
 from training.synchrony.net import Synchrony
 from training.synchrony.recipe import people_of
 from training.synchrony.run import trained
+from training.synchrony.take import Take
 
 from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, learn, unbounded, weigh
 from .picture import picture

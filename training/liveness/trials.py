@@ -21,7 +21,7 @@ import numpy as np
 from engine.types import Floats
 from engine.verify.lips import MEL_ROWS, ROWS, Block, is_spoken
 from engine.verify.synchrony import Sums
-from training.synchrony.data import Take
+from training.synchrony.take import Take
 
 STOPPED = ("still", "muted", "swapped", "delayed")  # attacks that this is made to stop
 ATTACKS = (*STOPPED, "replay")

@@ -1,6 +1,5 @@
 """Tracked videos -> takes: lips, sound and what MeshTalk foretells, row by row, 25 a second."""
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -11,48 +10,19 @@ from tqdm import tqdm
 from engine.errors import ConfigError
 from engine.head import Head
 from engine.types import Floats
-from engine.verify.lips import FPS, MEL_ROWS, RATE, ROWS, Lips, log_mel
+from engine.verify.lips import FPS, ROWS, Lips, log_mel
 from training.data import store
 from training.data.clips import FPS as MOTION_FPS
 from training.data.clips import Clip
 from training.talking import offset
 
-from .tracks import Tracks, load
+from .take import ROW, Take
+from .tracked import Tracks, load
 
 GAP = 0.25  # seconds without a face that are bridged
 STILL = "-still"  # what the folder of photos of a folder's people ends with
 EDGE = 3  # rows before the first and after the last picture in which the face is taken to rest
 SURE = 0.25  # agreement of sound and lips from which on a source's offset is believed
-ROW = RATE // FPS  # samples
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """One video from where both sound and face are there; row k is at k / 25 seconds."""
-
-    person: str
-    name: str
-    lips: Floats  # (n, CHANNELS)
-    foretold: Floats  # (n,) centimetres
-    mel: Floats  # (4 n, MELS)
-    head: Floats  # (n, 3)
-    face: Floats  # (n, 52)
-    samples: Floats  # (640 n,)
-
-    def __len__(self) -> int:
-        return len(self.lips)
-
-    def pieces(self) -> list["Take"]:
-        """Whole blocks, one after another."""
-        return [self.part(k * ROWS) for k in range(len(self) // ROWS)]
-
-    def part(self, begin: int, rows: int = ROWS) -> "Take":
-        cut = slice(begin, begin + rows)
-        fine = slice(MEL_ROWS * begin, MEL_ROWS * (begin + rows))
-        return Take(
-            self.person, self.name, self.lips[cut], self.foretold[cut], self.mel[fine],
-            self.head[cut], self.face[cut], self.samples[ROW * begin : ROW * (begin + rows)],
-        )  # fmt: skip
 
 
 @cache

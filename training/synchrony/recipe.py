@@ -19,8 +19,9 @@ from engine.errors import ConfigError
 from training import recipes
 from training.loop import Run, pick_device, tell
 
-from .data import Take, takes
+from .pack import read
 from .run import Config, fit, saved_config
+from .take import Take
 
 PEOPLE = "people.json"
 
@@ -55,7 +56,7 @@ def people_of(folder: Path) -> set[str]:
 def sources(folder: Path) -> list[Take]:
     """What a run is trained on; ConfigError where nobody is left."""
     said = json.loads((folder / "sources.json").read_text(encoding="utf-8"))
-    found = [one for place in said["data"] for one in takes(Path(place))]
+    found = [one for place in said["data"] for one in read(Path(place))]
     kept = [one for one in found if not one.person.startswith(tuple(said["without"]))]
     if not kept:
         raise ConfigError("nobody is left to train on; give more --data, or less --without")

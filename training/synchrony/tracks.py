@@ -11,7 +11,6 @@ lasts. A second run goes on where the first one stopped.
 import argparse
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -33,23 +32,6 @@ from training.talking.recordings import Recording, recordings
 SHORTEST = 1.0  # seconds
 SEEN = 0.5  # share of the frames in which a face has to be followed
 MOUTH = (40, 48)  # pixels (h, w) of the grey picture of the mouth that is kept for studies
-
-
-@dataclass(frozen=True, slots=True)
-class Tracks:
-    """One video as the tracker saw it; rows are frames with a face in them."""
-
-    person: str
-    source: str
-    name: str
-    times: NDArray[np.float64]  # (n,) seconds; the sound's first sample is at 0
-    expression: Floats  # (n, 52)
-    landmarks: Floats  # (n, 68, 2) pixels
-    viewpoint: Floats  # (n, 7)
-    head: Floats  # (n, 3) radians
-    confidence: Floats  # (n,)
-    seen: Floats  # (n,) FaceParams.mouth
-    samples: Floats  # (s,) at 16 kHz
 
 
 class Tracker:
@@ -160,17 +142,6 @@ def write(
             samples=np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16),
         )  # fmt: skip
     beside.replace(to)
-
-
-def load(file: Path) -> Tracks:
-    """What `watch` wrote."""
-    with np.load(file) as saved:
-        names = ("expression", "landmarks", "viewpoint", "head", "confidence", "seen")
-        arrays = {name: saved[name].astype(np.float32) for name in names}
-        return Tracks(
-            str(saved["person"]), str(saved["source"]), file.stem, saved["times"],
-            samples=saved["samples"].astype(np.float32) / 32767, **arrays,
-        )  # fmt: skip
 
 
 def watch_all(found: list[Recording], out: Path, held: bool) -> dict[str, str]:
