@@ -5,7 +5,8 @@ Chromium and playwright are installed what a browser sees. nets: streams batched
 session. camera: from a browser's fake camera to the picture that it displays. soak: the long run.
 speech: --minutes of sound through the speech stage, as fast as it goes. mqtt: events through a
 broker that ends again and again. crowd: up to twenty viewers, a dead line and a bad one, in a
-network of its own (root). --gate exits with 1 where a figure misses its bound or is not there.
+network of its own (root); with --loss or --delay soak puts a browser behind a bad line there.
+--gate exits with 1 where a figure misses its bound or is not there.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from .figures import Figures
 from .mqtt import both
 from .nets import nets
 from .run import chain
-from .soak import soak
+from .soak import soak, soak_behind
 from .speech import long_speech
 from .viewer import watch_in_browser
 
@@ -54,11 +55,26 @@ async def everything(args: argparse.Namespace, options: list[str]) -> Figures:
     return figures
 
 
-def gated(what: str, browser: bool) -> tuple[str, ...]:
+def line_of(args: argparse.Namespace) -> tuple[float, float]:
+    """Loss and delay that were asked for; 2 % and 80 ms where nothing was said."""
+    return (2.0 if args.loss is None else args.loss, 80.0 if args.delay is None else args.delay)
+
+
+def asks_line(args: argparse.Namespace) -> bool:
+    return args.loss is not None or args.delay is not None
+
+
+async def long_run(args: argparse.Namespace, options: list[str]) -> Figures:
+    if asks_line(args):
+        return await soak_behind(args.minutes, *line_of(args), *options)
+    return await soak(args.minutes, *options)
+
+
+def gated(what: str, browser: bool, line: bool = False) -> tuple[str, ...]:
     """The runs whose bounds are held."""
     if what == "chain":
         return ("chain", "browser") if browser else ("chain",)
-    return (what,)
+    return ("line",) if what == "soak" and line else (what,)
 
 
 def main() -> int:
@@ -76,6 +92,8 @@ def main() -> int:
         "--seconds", type=float, default=20, help="of chain and crowd, once settled"
     )
     parser.add_argument("--minutes", type=float, default=1, help="of soak or speech")
+    parser.add_argument("--loss", type=float, help="of a bad line, %% each way; crowd: 2")
+    parser.add_argument("--delay", type=float, help="of a bad line, ms each way; crowd: 80")
     parser.add_argument("--events", type=int, default=10_000, help="of mqtt")
     parser.add_argument("--restarts", type=int, default=20, help="of mqtt's broker")
     parser.add_argument("--provider", default="cpu", choices=("auto", "cpu", "cuda"))
@@ -94,18 +112,19 @@ def main() -> int:
         elif args.what == "camera":
             figures = Figures(asyncio.run(camera_to_screen(args.seconds, *options)))
         elif args.what == "soak":
-            figures = asyncio.run(soak(args.minutes, *options))
+            figures = asyncio.run(long_run(args, options))
         elif args.what == "mqtt":
             figures = asyncio.run(both(args.events, args.restarts))
         elif args.what == "crowd":
-            figures = asyncio.run(crowd(args.seconds, *options))
+            figures = asyncio.run(crowd(args.seconds, *line_of(args), *options))
         else:
             figures = asyncio.run(everything(args, options))
     except EngineError as e:
         print(f"likeness: {e}", file=sys.stderr)
         return e.exit_code
     print(json.dumps(asdict(figures), indent=1) if args.json else "\n".join(figures.rows()))
-    missed = figures.missed(gated(args.what, args.browser)) if args.gate else []
+    runs = gated(args.what, args.browser, asks_line(args))
+    missed = figures.missed(runs) if args.gate else []
     if missed:
         print("likeness: missed: " + "; ".join(missed), file=sys.stderr)
     return int(bool(missed))

@@ -4,6 +4,7 @@ Both come with the extra `test`; the autoplay rules stay in force and no other n
 """
 
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -44,19 +45,25 @@ def why_not() -> str:
 
 
 @asynccontextmanager
-async def chromium(flags: Sequence[str] = FLAGS) -> AsyncIterator[Any]:
-    """A running browser; what goes wrong in it is told as one line."""
+async def chromium(flags: Sequence[str] = FLAGS, within: Sequence[str] = ()) -> AsyncIterator[Any]:
+    """A running browser, started by the command `within`; what goes wrong in it is one line."""
     from playwright.async_api import Error, async_playwright
 
-    try:
-        async with async_playwright() as play:
-            browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=[*flags])
-            try:
-                yield browser
-            finally:
-                await browser.close()
-    except Error as e:  # its text goes on with a log of many lines
-        raise DeliveryError(f"the browser failed: {e.message.partition(chr(10))[0]}") from e
+    with tempfile.TemporaryDirectory() as folder:
+        program = CHROMIUM
+        if within:
+            program = Path(folder) / "chromium"
+            program.write_text(f'#!/bin/sh\nexec {" ".join(within)} {CHROMIUM} "$@"\n')
+            program.chmod(0o755)
+        try:
+            async with async_playwright() as play:
+                browser = await play.chromium.launch(executable_path=str(program), args=[*flags])
+                try:
+                    yield browser
+                finally:
+                    await browser.close()
+        except Error as e:  # its text goes on with a log of many lines
+            raise DeliveryError(f"the browser failed: {e.message.partition(chr(10))[0]}") from e
 
 
 async def open_page(browser: Any, url: str, live: bool = True, **context: Any) -> Any:

@@ -10,23 +10,19 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import aiohttp
 
 from ..errors import DeliveryError
-from .browser import CHROMIUM, FIGURES, FLAGS, open_page, why_not
+from .browser import FIGURES, chromium, open_page, why_not
 from .figures import Figures
 from .run import SETTLE, Live, told
 from .yard import Wire, wires
 
 CROWD = (1, 5, 10, 20)
-NETEM = ("loss", "2%", "delay", "40ms")  # each way
 PATIENCE = 60.0  # seconds that a silent viewer is waited for to be cut off
 
 
@@ -75,7 +71,7 @@ class Crowd:
             self._process.kill()
 
 
-async def crowd(seconds: float, *options: str) -> Figures:
+async def crowd(seconds: float, loss: float, delay: float, *options: str) -> Figures:
     """All of it, `seconds` for each number of viewers."""
     figures = Figures()
     with wires(2) as (near, far):
@@ -87,7 +83,7 @@ async def crowd(seconds: float, *options: str) -> Figures:
             urls = [f"https://{wire.host}:{port}/" for wire in (near, far)]
             figures.values |= await _grown(live, near, urls[0], seconds)
             figures.values |= await _silent(near, far, urls)
-            figures.values |= await _bad_line(far, urls[1], seconds)
+            figures.values |= await _bad_line(far, urls[1], seconds, (loss, delay))
             figures.counts = (await _stats(urls[0]))["counts"]
         finally:
             live.end()
@@ -137,29 +133,29 @@ async def _left(url: str, count: int) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _bad_line(wire: Wire, url: str, seconds: float) -> dict[str, float]:
-    """Chromium behind loss and delay, by the page's own meter; {} and a line where none is."""
+async def _bad_line(
+    wire: Wire, url: str, seconds: float, line: tuple[float, float]
+) -> dict[str, float]:
+    """Chromium behind loss (%) and delay (ms), by the page's own meter; {} and a line where none
+    is."""
     if reason := why_not():
         print(f"likeness: no browser figures: {reason}", file=sys.stderr)
         return {}
-    async with _chromium_behind(wire) as browser:
+    async with chromium(within=wire.within) as browser:
         link = f"{url}#token={os.environ['LIKENESS_TOKEN']}"
         page = await open_page(browser, link, ignore_https_errors=True)
         await page.click("#hear")
         await asyncio.sleep(SETTLE)
-        clean = await _metered(page, seconds)
-        try:
-            wire.spoil(*NETEM)
-        except DeliveryError as e:
-            print(f"likeness: no figures of a bad line: {e}", file=sys.stderr)
-            return {f"Chromium, clean: {k}": v for k, v in clean.items()}
+        said = {"clean": await _metered(page, seconds)}
+        wire.spoil(*line)
         await asyncio.sleep(2 * SETTLE)
-        bad = await _metered(page, seconds)
-        wire.spoil("delay", "0ms")
+        said["bad line"] = await _metered(page, seconds)
+        wire.heal()
         await asyncio.sleep(2 * SETTLE)
-        after = await _metered(page, seconds)
-    said = (("clean", clean), ("2 % loss, 80 ms", bad), ("after it", after))
-    return {f"Chromium, {name}: {k}": v for name, figures in said for k, v in figures.items()}
+        said["after it"] = await _metered(page, seconds)
+    return {
+        f"Chromium, {name}: {k}": v for name, figures in said.items() for k, v in figures.items()
+    }
 
 
 async def _metered(page: Any, seconds: float) -> dict[str, float]:
@@ -167,23 +163,6 @@ async def _metered(page: Any, seconds: float) -> dict[str, float]:
     seen = await page.evaluate(FIGURES)
     wanted = (("fps", "frames a second"), ("latency_p50", "latency p50 ms"), ("skew", "skew ms"))
     return {words: round(seen[k], 1) for k, words in wanted if seen[k] is not None}
-
-
-@asynccontextmanager
-async def _chromium_behind(wire: Wire) -> AsyncIterator[Any]:
-    """Chromium inside of the wire's namespace."""
-    from playwright.async_api import async_playwright
-
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "chromium"
-        script.write_text(f'#!/bin/sh\nexec {" ".join(wire.within)} {CHROMIUM} "$@"\n')
-        script.chmod(0o755)
-        async with async_playwright() as play:
-            browser = await play.chromium.launch(executable_path=str(script), args=FLAGS)
-            try:
-                yield browser
-            finally:
-                await browser.close()
 
 
 async def _stats(url: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ class Bound:
     name: str
     limit: float
     at_least: bool = False
-    of: str = "chain"  # the run: chain, browser, camera, soak, speech, mqtt or crowd
+    of: str = "chain"  # the run: chain, browser, camera, soak, line, speech, mqtt or crowd
 
     def holds(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -40,7 +40,12 @@ BOUNDS = (
     Bound("20 viewers: slowest, frames a second", 25, at_least=True, of="crowd"),
     Bound("beside a dead line: slowest, share of before", 0.9, at_least=True, of="crowd"),
     Bound("dead line cut off after s", 30, of="crowd"),
-    Bound("Chromium, 2 % loss, 80 ms: skew ms", 60, of="crowd"),
+    Bound("Chromium, bad line: skew ms", 60, of="crowd"),
+    Bound("bad line: skew ms, worst", 60, of="line"),
+    Bound("bad line: growth of delay ms", 50, of="line"),
+    Bound("bad line: memory growth MB", 40, of="line"),
+    Bound("bad line: slowest ten seconds, frames a second", 3, at_least=True, of="line"),
+    Bound("after it: frames a second", 10, at_least=True, of="line"),
     Bound("lost", 0, of="mqtt"),
     Bound("out of order", 0, of="mqtt"),
     Bound("came twice, unmarked", 0, of="mqtt"),

@@ -1,11 +1,21 @@
-"""The long run: does memory grow, do pictures keep coming, is sound lost?"""
+"""The long run: does memory grow, do pictures keep coming, is sound lost, does the delay grow?"""
 
 import asyncio
+import os
+import secrets
+import statistics
+import sys
+from typing import Any
 
 from tqdm import tqdm
 
+from ..errors import DeliveryError
+from .browser import FIGURES, chromium, open_page, why_not
 from .figures import Figures
-from .run import SETTLE, stats_of, watched
+from .run import SETTLE, Live, stats_of, watched
+from .yard import Wire, wires
+
+EACH = 10.0  # seconds between two readings of the page's meter
 
 
 async def soak(minutes: float, *options: str) -> Figures:
@@ -33,3 +43,59 @@ async def soak(minutes: float, *options: str) -> Figures:
     }
     figures.milliseconds, figures.counts = said["milliseconds"], counts
     return figures
+
+
+async def soak_behind(minutes: float, loss: float, delay: float, *options: str) -> Figures:
+    """Chromium for `minutes` on a line that loses `loss` per cent and delays by `delay` ms, each
+    way; then on a good one again."""
+    if reason := why_not():
+        raise DeliveryError(f"a bad line is measured in a browser: {reason}")
+    os.environ["LIKENESS_TOKEN"] = secrets.token_urlsafe(24)
+    with wires(1) as (wire,):
+        live = Live("--port", "0", "--host", "0.0.0.0", "--tls", "auto", *options)
+        try:
+            port = (await live.address()).partition("#")[0].rstrip("/").rpartition(":")[2]
+            link = f"https://{wire.host}:{port}/#token={os.environ['LIKENESS_TOKEN']}"
+            async with chromium(within=wire.within) as browser:
+                page = await open_page(browser, link, ignore_https_errors=True)
+                await page.click("#hear")
+                return Figures(await _behind(page, wire, live, minutes, (loss, delay)))
+        finally:
+            live.end()
+
+
+async def _behind(
+    page: Any, wire: Wire, live: Live, minutes: float, line: tuple[float, float]
+) -> dict[str, float]:  # fmt: skip
+    async def reading() -> dict[str, float]:
+        await asyncio.sleep(EACH)
+        seen = {k: v for k, v in (await page.evaluate(FIGURES)).items() if v is not None}
+        return seen | {"memory": live.memory()}
+
+    await asyncio.sleep(SETTLE)
+    clean = await reading()
+    print(f"likeness: the bad line is made by: {wire.spoil(*line)}", file=sys.stderr)
+    await asyncio.sleep(2 * SETTLE)
+    steps = max(4, round(minutes * 60 / EACH))
+    bad = [await reading() for _ in tqdm(range(steps), desc="bad line", unit="10 s")]
+    wire.heal()
+    await asyncio.sleep(2 * SETTLE)
+    after = await reading()
+    quarter = len(bad) // 4
+    early, late = bad[quarter : 2 * quarter], bad[-quarter:]
+    found = {
+        "clean: frames a second": clean["fps"], "clean: latency p50 ms": clean["latency_p50"],
+        "bad line: mean frames a second": _mean(bad, "fps"),
+        "bad line: slowest ten seconds, frames a second": min(r.get("fps", 0.0) for r in bad),
+        "bad line: skew ms, worst": max(abs(r.get("skew", 1e3)) for r in bad),
+        "bad line: skew ms, median, + is sound late": statistics.median(r.get("skew", 1e3) for r in bad),
+        "bad line: latency p50 ms": _mean(bad, "latency_p50"),
+        "bad line: growth of delay ms": _mean(late, "latency_p50") - _mean(early, "latency_p50"),
+        "bad line: memory growth MB": _mean(late, "memory") - _mean(early, "memory"),
+        "after it: frames a second": after["fps"], "after it: latency p50 ms": after["latency_p50"],
+    }  # fmt: skip
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+def _mean(readings: list[dict[str, float]], name: str) -> float:
+    return statistics.fmean(r[name] for r in readings if name in r)

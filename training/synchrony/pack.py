@@ -45,7 +45,7 @@ def pack(takes: Sequence[Take], to: Path) -> int:
         names=np.array([one.name for one in takes]),
         rows=np.array([len(one) for one in takes]),
         lips=np.concatenate([_coded(one.lips, FINE) for one in takes]),
-        mel=np.concatenate([_coded(one.mel, COARSE) for one in takes]),
+        mel=np.concatenate([_coded(one.mel, COARSE) for one in takes]).astype(np.int8),
     )
     to.write_bytes(lzma.compress(held.getvalue(), filters=BYTES))
     return to.stat().st_size
@@ -75,19 +75,14 @@ def _take(person: str, name: str, lips: Floats, mel: Floats) -> Take:
     return Take(person, name, lips, none, mel, none, none, none)
 
 
-def _coded(values: Floats, step: float) -> NDArray[np.int8]:
-    """Differences from row to row, which are small, in whole steps; larger ones are cut off."""
-    whole = np.rint(values / step).astype(np.int64)
-    out = np.zeros(whole.shape, np.int8)
-    at = np.zeros(whole.shape[1], np.int64)
-    for k, row in enumerate(whole):
-        out[k] = np.clip(row - at, -127, 127)
-        at += out[k]
-    return out
+def _coded(values: Floats, step: float) -> NDArray[np.int16]:
+    """Differences from row to row, which are small, in whole steps."""
+    whole = np.rint(values / step).astype(np.int16)
+    return np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1]))
 
 
-def _decoded(coded: NDArray[np.int8], step: float) -> Floats:
-    return np.asarray(np.cumsum(coded, axis=0, dtype=np.int64) * step, np.float32)
+def _decoded(coded: NDArray[np.int16], step: float) -> Floats:
+    return np.asarray(np.cumsum(coded, axis=0, dtype=np.int16) * np.float32(step), np.float32)
 
 
 def main() -> None:
