@@ -16,7 +16,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
+from typing import Any
 
 from ..errors import EngineError
 from .camera import camera_to_screen
@@ -70,6 +72,26 @@ async def long_run(args: argparse.Namespace, options: list[str]) -> Figures:
     return await soak(args.minutes, *options)
 
 
+def measure(args: argparse.Namespace, options: list[str]) -> Figures:
+    """The run that was asked for."""
+    if args.what == "nets":
+        return nets(args.provider)
+    if args.what == "speech":
+        return long_speech(args.minutes, args.provider)
+    runs: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
+        "camera": lambda: camera(args.seconds, *options),
+        "soak": lambda: long_run(args, options),
+        "mqtt": lambda: both(args.events, args.restarts),
+        "crowd": lambda: crowd(args.seconds, *line_of(args), *options),
+        "chain": lambda: everything(args, options),
+    }
+    return asyncio.run(runs[args.what]())
+
+
+async def camera(seconds: float, *options: str) -> Figures:
+    return Figures(await camera_to_screen(seconds, *options))
+
+
 def gated(what: str, browser: bool, line: bool = False) -> tuple[str, ...]:
     """The runs whose bounds are held."""
     if what == "chain":
@@ -103,22 +125,8 @@ def main() -> int:
         "--no-browser", dest="browser", action="store_false", help="chain: leave the browser out"
     )
     args, options = parser.parse_known_args()
-    options += ["--provider", args.provider]
     try:
-        if args.what == "nets":
-            figures = nets(args.provider)
-        elif args.what == "speech":
-            figures = long_speech(args.minutes, args.provider)
-        elif args.what == "camera":
-            figures = Figures(asyncio.run(camera_to_screen(args.seconds, *options)))
-        elif args.what == "soak":
-            figures = asyncio.run(long_run(args, options))
-        elif args.what == "mqtt":
-            figures = asyncio.run(both(args.events, args.restarts))
-        elif args.what == "crowd":
-            figures = asyncio.run(crowd(args.seconds, *line_of(args), *options))
-        else:
-            figures = asyncio.run(everything(args, options))
+        figures = measure(args, [*options, "--provider", args.provider])
     except EngineError as e:
         print(f"likeness: {e}", file=sys.stderr)
         return e.exit_code

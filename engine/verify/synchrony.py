@@ -19,7 +19,11 @@ from .lips import HEARD, REACH, Block, correlation, diagonals, levelled
 
 NEAR = 5  # rows (0.2 s) by which sound and picture of an honest camera may miss one another
 KINDS = ("lips", "synchrony", "motion")  # what evidence is of, each of its own
-TOGETHER = "liveness"  # what all of them say together: they hear the same, so they do not add up
+TOGETHER = "liveness"  # what is said against all attacks together
+# What speaks against each attack. Not `lips`: what it is worth depends on how like somebody's way
+# of speaking is to what MeshTalk was taught, and differs too much from people to people.
+AGAINST = {"still": ("motion", "synchrony"), "muted": ("synchrony",), "swapped": ("synchrony",),
+           "delayed": ("synchrony",)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Sums:
             return self.motion / np.float32(max(self.blocks, 1))
         curve = (self.lips if kind == "lips" else self.synchrony) / np.float32(max(self.spoken, 1))
         return np.array(peaks(curve), np.float32)
+
+    def against(self, attack: str) -> Floats:
+        """What the judge of an attack is given."""
+        return np.concatenate([self.features(kind) for kind in AGAINST[attack]])
 
 
 def peaks(curve: Floats) -> tuple[float, float]:
@@ -86,6 +94,32 @@ class Judge:
         return float(np.clip(np.dot(own[:-1], features) + own[-1], -self.most, self.most))
 
 
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What a calibration says each kind of evidence is worth, and all of them against attacks."""
+
+    kinds: Mapping[str, Judge]
+    attacks: Mapping[str, Judge]
+    most: float  # nats of all together
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> "Judges":
+        """Of the calibration in about.json."""
+        return cls(
+            {kind: Judge.of(said[kind]) for kind in KINDS},
+            {attack: Judge.of(said["against"][attack]) for attack in AGAINST}, float(said["most"]),
+        )  # fmt: skip
+
+    def __call__(self, sums: Sums) -> dict[str, float]:
+        """The log likelihood ratio of each kind by now, and that against a mixture of attacks, each
+        as likely as the others: an attack that nothing speaks against is not made up for."""
+        counts = {"motion": sums.blocks, "lips": sums.spoken, "synchrony": sums.spoken}
+        said = {k: judge(sums.features(k), counts[k]) for k, judge in self.kinds.items()}
+        each = [judge(sums.against(a), sums.spoken) for a, judge in self.attacks.items()]
+        whole = -float(np.log(np.mean(np.exp(-np.array(each)))))
+        return said | {TOGETHER: float(np.clip(whole, -self.most, self.most))}
+
+
 class Synchrony:
     """The loaded model; ModelError where it hears other features than this engine makes."""
 
@@ -96,7 +130,7 @@ class Synchrony:
         said = model.about.get("calibration")
         if not said:
             raise ModelError(f"{folder} is not calibrated: see docs/liveness.md")
-        self.judges = {kind: Judge.of(said[kind]) for kind in (*KINDS, TOGETHER)}
+        self.weigh = Judges.of(said)
         self.enough = int(said["enough"])  # spoken blocks from which on it may be decided
         self.accept = float(said["accept"])  # nats together: who is there has more 95 times of 100
         self._net: ort.InferenceSession
@@ -115,10 +149,3 @@ class Synchrony:
         seen, heard = self.vectors(block.lips[None], block.mel[None])
         agrees = correlation(block.lips[:, -1], block.foretold)
         return Sums(1, 1, agrees, diagonals(seen[0], heard[0]), moved)
-
-    def weigh(self, sums: Sums) -> dict[str, float]:
-        """The log likelihood ratio of each kind by now, and of all together."""
-        counts = {"motion": sums.blocks, "lips": sums.spoken, "synchrony": sums.spoken}
-        said = {k: self.judges[k](sums.features(k), counts[k]) for k in KINDS}
-        parts = np.array([said[k] for k in KINDS], np.float32)
-        return said | {TOGETHER: self.judges[TOGETHER](parts, sums.spoken)}

@@ -11,9 +11,8 @@ import torch
 
 from engine.errors import ConfigError, ModelError
 from engine.verify.lips import MEL_ROWS, REACH, ROWS, correlation
-from engine.verify.synchrony import KINDS, Synchrony
+from engine.verify.synchrony import KINDS, Judges, Synchrony
 from training.fit import dispatch
-from training.liveness import judge as judges
 from training.liveness.evaluate import evaluate, gate, judge_of, table
 from training.liveness.picture import picture
 from training.liveness.trials import ATTACKS, people, windows
@@ -153,7 +152,7 @@ def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path):
     assert dispatch("export", "export", ["synchrony", *args]) == 0
     shipped = Synchrony(tmp_path / "m")
     sums = windows(found[0], "", 4, 1, np.random.default_rng(0))[0]
-    torch_says = judges.weigh(sums, judges.judges_of(figures["calibration"]))
+    torch_says = Judges.of(figures["calibration"])(sums)
     engine_says = shipped.weigh(sums)
     assert engine_says == pytest.approx(torch_says, abs=1e-3)
     assert set(KINDS) < set(engine_says) and set(ATTACKS) <= set(at["north", "all", 12])

@@ -21,8 +21,7 @@ from tqdm import tqdm
 from engine.errors import ConfigError
 from engine.types import Floats
 from engine.verify.lips import Block, correlation, diagonals, levelled
-from engine.verify.synchrony import KINDS, TOGETHER, Sums, motion
-from engine.verify.synchrony import Judge as Weight
+from engine.verify.synchrony import KINDS, TOGETHER, Judges, Sums, motion
 from training.loop import tell
 from training.synchrony.data import STILL, takes
 from training.synchrony.net import Synchrony
@@ -30,7 +29,7 @@ from training.synchrony.recipe import people_of
 from training.synchrony.run import trained
 from training.synchrony.take import Take
 
-from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, learn, unbounded, weigh
+from .judge import BLOCKS, ENOUGH, MISSED, SECONDS, learn, unbounded
 from .picture import picture
 from .trials import ATTACKS, STOPPED, Judge, Person, people, windows
 
@@ -92,13 +91,13 @@ def evaluate(found: Sequence[Person]) -> dict[str, Any]:
 
 def _rows(group: str, theirs: Sequence[Person], said: dict[str, Any]) -> list[Row]:
     """A row for the whole folder, and one for each person."""
-    rng, judges = np.random.default_rng(1), unbounded(said)
+    rng, weigh = np.random.default_rng(1), unbounded(said)
     rows = []
     for blocks, seconds in zip(BLOCKS, SECONDS, strict=True):
         long = [p for p in theirs if len(p.bona_fide) >= blocks]
         each = -(-WINDOWS // max(len(long), 1))
         scores = {
-            (p.name, attack): _scores(windows(p, attack, blocks, each, rng), judges)
+            (p.name, attack): _scores(windows(p, attack, blocks, each, rng), weigh)
             for p in theirs for attack in ("", *ATTACKS)
         }  # fmt: skip
         for names in ([p.name for p in theirs], *([p.name] for p in theirs if len(theirs) > 1)):
@@ -108,10 +107,10 @@ def _rows(group: str, theirs: Sequence[Person], said: dict[str, Any]) -> list[Ro
     return rows
 
 
-def _scores(made: list[Sums], judges: dict[str, Weight]) -> Floats:
+def _scores(made: list[Sums], weigh: Judges) -> Floats:
     """(n, kinds + 1)."""
     kinds = (*KINDS, TOGETHER)
-    found = [[weighed[k] for k in kinds] for weighed in (weigh(s, judges) for s in made)]
+    found = [[weighed[k] for k in kinds] for weighed in map(weigh, made)]
     return np.array(found, np.float32).reshape(-1, len(kinds))
 
 

@@ -1,15 +1,14 @@
-"""Scores of people and of attacks -> what a score is worth (engine.verify.synchrony.Judge)."""
+"""Scores of people and of attacks -> what a score is worth (engine.verify.synchrony.Judges)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from engine.types import Floats
-from engine.verify.synchrony import KINDS, TOGETHER, Judge, Sums
+from engine.verify.synchrony import AGAINST, KINDS, TOGETHER, Judges, Sums
 
 from .trials import STOPPED, Person, windows
 
@@ -22,73 +21,50 @@ MOST = 4.0  # nats of all together; a few hundred windows cannot show more
 PART = 12.0  # nats of a part: bounded less, so that what is surer still ranks higher
 
 
-@dataclass(frozen=True, slots=True)
-class Trials:
-    """Windows of one length; weights make bona fide and attacks, and each attack, count alike."""
-
-    sums: list[Sums]
-    there: NDArray[np.bool_]
-    weight: NDArray[np.float64]
+Trials = dict[str, list[Sums]]  # windows of one length: "" of who is there, and of each attack
 
 
 def gather(everybody: Sequence[Person], blocks: int, rng: np.random.Generator) -> Trials:
     """Windows for judges to learn from."""
-    drawn: dict[str, list[Sums]] = {}
     each = max(20, EACH // len(everybody))
-    for attack in ("", *STOPPED):
-        drawn[attack] = [w for p in everybody for w in windows(p, attack, blocks, each, rng)]
-    sums = [w for theirs in drawn.values() for w in theirs]
-    attacks = [a for a in STOPPED if drawn[a]]
-    weight = [
-        1 / len(theirs) / (1 if attack == "" else len(attacks))
-        for attack, theirs in drawn.items() for _ in theirs
-    ]  # fmt: skip
-    there = np.arange(len(sums)) < len(drawn[""])
-    return Trials(sums, there, np.array(weight) * len(sums) / 2)
+    return {
+        attack: [w for p in everybody for w in windows(p, attack, blocks, each, rng)]
+        for attack in ("", *STOPPED)
+    }
 
 
 def learn(everybody: Sequence[Person], seed: int = 0) -> dict[str, Any]:
     """The calibration of about.json, from these people."""
     rng = np.random.default_rng(seed)
     trials = {n: gather(everybody, n, rng) for n in BLOCKS}
-    said: dict[str, Any] = {}
-    for kind in KINDS:
-        rows = [_fit([s.features(kind) for s in trials[n].sums], trials[n]) for n in BLOCKS]
-        said[kind] = {"blocks": BLOCKS, "weights": rows, "most": PART}
-    judges = judges_of(said)
-    rows = [_fit([_parts(s, judges) for s in trials[n].sums], trials[n]) for n in BLOCKS]
-    said[TOGETHER] = {"blocks": BLOCKS, "weights": rows, "most": MOST}
-    whole = judges_of(said)
-    own = [weigh(s, whole)[TOGETHER] for s, there in zip(
-        trials[ENOUGH].sums, trials[ENOUGH].there, strict=True) if there]  # fmt: skip
+
+    def judge(features: Callable[[Sums], Floats], attacks: Sequence[str]) -> dict[str, Any]:
+        rows = [_fit(features, trials[n], attacks) for n in BLOCKS]
+        return {"blocks": BLOCKS, "weights": rows, "most": PART}
+
+    said: dict[str, Any] = {k: judge(partial(Sums.features, kind=k), STOPPED) for k in KINDS}
+    said["against"] = {a: judge(partial(Sums.against, attack=a), [a]) for a in AGAINST}
+    said["most"] = MOST
+    weigh = Judges.of(said)
+    own = [weigh(sums)[TOGETHER] for sums in trials[ENOUGH][""]]
     return said | {"enough": ENOUGH, "accept": round(float(np.quantile(own, MISSED)), 3)}
 
 
-def _fit(features: list[Floats], trials: Trials) -> list[float]:
-    """Weights and constant of a logistic regression; with even priors its logit is the ratio."""
-    x = np.stack(features)
+def _fit(features: Callable[[Sums], Floats], trials: Trials, attacks: Sequence[str]) -> list[float]:
+    """Weights and constant of a logistic regression of who is there against `attacks`, each of
+    which counts alike; with even priors its logit is the ratio."""
+    there = trials[""]
+    kept = [trials[a] for a in attacks if trials[a]]
+    x = np.stack([features(sums) for theirs in (there, *kept) for sums in theirs])
+    weight = np.concatenate([
+        np.full(len(theirs), len(x) / 2 / len(theirs) / (1 if k == 0 else len(kept)))
+        for k, theirs in enumerate((there, *kept))
+    ])  # fmt: skip
     spread = x.std(0) + 1e-6
-    model = LogisticRegression(C=10.0).fit(x / spread, trials.there, trials.weight)
+    model = LogisticRegression(C=10.0).fit(x / spread, np.arange(len(x)) < len(there), weight)
     return [round(float(v), 4) for v in (*(model.coef_[0] / spread), model.intercept_[0])]
 
 
-def _parts(sums: Sums, judges: dict[str, Judge]) -> Floats:
-    counts = {"motion": sums.blocks, "lips": sums.spoken, "synchrony": sums.spoken}
-    return np.array([judges[k](sums.features(k), counts[k]) for k in KINDS], np.float32)
-
-
-def judges_of(said: dict[str, Any]) -> dict[str, Judge]:
-    """The judges of a calibration, as far as it goes."""
-    return {kind: Judge.of(said[kind]) for kind in (*KINDS, TOGETHER) if kind in said}
-
-
-def unbounded(said: dict[str, Any]) -> dict[str, Judge]:
-    """The same, whose last word is not cut off: to rank windows by."""
-    return judges_of(said | {TOGETHER: said[TOGETHER] | {"most": 1e9}})
-
-
-def weigh(sums: Sums, judges: dict[str, Judge]) -> dict[str, float]:
-    """As engine.verify.synchrony.Synchrony.weigh, by a calibration that is not shipped."""
-    parts = _parts(sums, judges)
-    whole = judges[TOGETHER](parts, sums.spoken)
-    return dict(zip(KINDS, map(float, parts), strict=True)) | {TOGETHER: whole}
+def unbounded(said: dict[str, Any]) -> Judges:
+    """The judges of a calibration, whose last word is not cut off: to rank windows by."""
+    return Judges.of(said | {"most": 1e9})
