@@ -106,14 +106,14 @@ def judged(clip: Clip, eye: nn.Module, lips: nn.Module) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def cross_validate(clips: Sequence[Clip]) -> dict[str, float]:
+def cross_validate(clips: Sequence[Clip], steps: int = STEPS) -> dict[str, float]:
     """Everybody judged by nets that never saw them."""
     people = sorted({clip.person for clip in clips})
     rows, told = [], [samples(clip) for clip in tqdm(clips, "patches")]
     for fold in range(min(FOLDS, len(people))):
         held = set(people[fold::FOLDS])
         rest = [one for c, one in zip(clips, told, strict=True) if c.person not in held]
-        eye, lips = (fitted(*together([one[k] for one in rest])) for k in ("eye", "lips"))
+        eye, lips = (fitted(*together([one[k] for one in rest]), steps) for k in ("eye", "lips"))
         rows += [judged(clip, eye, lips) for clip in clips if clip.person in held]
     wide, before, true = np.concatenate([row["opened"] for row in rows], 1)
     total = {k: float(sum(row[k] for row in rows)) for k in ("blinks", "hit", "false")}
@@ -126,12 +126,12 @@ def cross_validate(clips: Sequence[Clip]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def write(clips: Sequence[Clip], to: Path, figures: dict[str, float]) -> None:
+def write(clips: Sequence[Clip], to: Path, figures: dict[str, float], steps: int = STEPS) -> None:
     """The nets of all clips as fine.npz with its about.json."""
     arrays: dict[str, Any] = {}
     told = [samples(clip) for clip in clips]
     for kind, scale in (("eye", 1.0), ("lips", MOUTH)):
-        net = fitted(*together([one[kind] for one in told]))
+        net = fitted(*together([one[kind] for one in told]), steps)
         first, last = net[0], net[3]
         assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
         parts = first.weight.T, first.bias, last.weight.T / scale, last.bias / scale
