@@ -54,7 +54,7 @@ FLAGS = (
     Flag("--host", "deliver.host", "ADDRESS", "to listen on; beyond loopback needs --tls"),
     Flag("--port", "deliver.port", "N", "port of the page (8080); 0 picks a free one", int),
     Flag("--tls", "deliver.tls", ("auto|CERT", "KEY"), "auto makes a certificate; or give yours"),
-    Flag("--record", "files.record", "FILE", "write an .mp4 with picture and sound"),
+    Flag("--record", "files.record", "FILE", "write an .mp4, .mkv or .webm with picture and sound"),
     Flag("--motion", "files.motion", "FILE", "write a .csv of ARKit-52 weights and head angles"),
     Flag("--mesh", "files.mesh", "FILE", "write an .npz of vertices and landmarks"),
     Flag("--persona", "files.persona", "FILE", "write a .toml of the avatar that was imagined"),

@@ -21,7 +21,7 @@ from .shaping import Shaping
 class FilesConfig:
     """What to write; nothing by default."""
 
-    record: Path | None = None  # .mp4, or .webm: picture and sound
+    record: Path | None = None  # .mp4, .mkv or .webm: picture and sound
     motion: Path | None = None  # .csv: ARKit-52 weights and head angles; .glb: a head that moves
     mesh: Path | None = None  # .npz: vertices and landmarks
     params: Path | None = None  # .npz: what is tracked of the face before the camera

@@ -1,4 +1,5 @@
-"""Picture and sound into one file: MP4 (H.264, AAC), or WebM (VP9, Opus) to keep transparency."""
+"""Picture and sound into one file: MP4 (H.264, AAC), MKV (H.264, Opus), or WebM (VP9, Opus), which
+keeps transparency."""
 
 import threading
 from contextlib import suppress
@@ -22,11 +23,13 @@ _SLIP = 2  # samples that a stamp may differ from the count by rounding
 _BT709 = 1  # FFmpeg's number for the colours of HD video
 _THREADS = 2  # fixed: H.264's bytes depend on the number
 
+_H264 = "libx264", {"preset": "veryfast", "crf": "18", "bf": "0"}
 _VIDEO: dict[str, tuple[str, dict[str, str]]] = {
-    ".mp4": ("libx264", {"preset": "veryfast", "crf": "18", "bf": "0"}),
+    ".mp4": _H264,
+    ".mkv": _H264,
     ".webm": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "crf": "20", "b": "0"}),
 }
-_SOUND = {".mp4": "aac", ".webm": "libopus"}
+_SOUND = {".mp4": "aac", ".mkv": "libopus", ".webm": "libopus"}
 
 
 class Recorder:

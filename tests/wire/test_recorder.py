@@ -42,7 +42,10 @@ def write(path: Path) -> None:
             work.result()
 
 
-@pytest.mark.parametrize("name,codecs", [("a.mp4", ["h264", "aac"]), ("a.webm", ["vp9", "opus"])])
+CODECS = {"a.mp4": ["h264", "aac"], "a.mkv": ["h264", "opus"], "a.webm": ["vp9", "opus"]}
+
+
+@pytest.mark.parametrize("name,codecs", CODECS.items())
 def test_ffprobe_agrees(tmp_path: Path, name: str, codecs: list[str]) -> None:
     if not shutil.which("ffprobe"):
         pytest.skip("ffprobe is not installed (apt install ffmpeg)")
