@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import torch
 
 from engine.head import INDEX, Head
 from engine.track.fine import Fine
@@ -41,7 +40,6 @@ def clip(person: str, seed: int) -> Clip:
 
 
 def test_openings_are_read_of_people_never_seen_and_the_engine_takes_the_nets(tmp_path):
-    torch.set_num_threads(1)  # a step is so small that threads only wait for one another
     clips = [clip(name, seed) for seed, name in enumerate(("ada", "bea", "cleo"))]
     figures = recipe.cross_validate(clips, STEPS)
     print(f"\n{figures}")
