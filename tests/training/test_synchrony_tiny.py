@@ -13,6 +13,7 @@ from engine.errors import ConfigError, ModelError
 from engine.verify.lips import MEL_ROWS, REACH, ROWS, correlation
 from engine.verify.synchrony import KINDS, Judges, Synchrony
 from training.fit import dispatch
+from training.liveness import evaluate as evaluation
 from training.liveness.evaluate import evaluate, gate, judge_of, table
 from training.liveness.picture import picture
 from training.liveness.trials import ATTACKS, people, windows
@@ -128,7 +129,8 @@ def test_the_export_is_what_torch_says_and_wants_a_calibration(folder, run):
         Synchrony(made)
 
 
-def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path):
+def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "WINDOWS", 300)
     judge = judge_of(trained(run))
     found = []
     for group in ("north", "south"):
