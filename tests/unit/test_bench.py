@@ -1,11 +1,14 @@
 """The bench's bounds, and what it tells where something fails."""
 
+import os
+
 import aiohttp
 import psutil
 import pytest
 
 from engine.bench.__main__ import gated
 from engine.bench.figures import BOUNDS, Figures
+from engine.bench.relay import Way
 from engine.bench.run import told
 from engine.errors import DeliveryError
 
@@ -36,3 +39,25 @@ def test_failures_are_one_line(error: Exception) -> None:
     with pytest.raises(DeliveryError) as found, told():
         raise error
     assert "\n" not in str(found.value)
+
+
+def test_a_bad_line_delays_keeps_the_order_and_loses() -> None:
+    out, into = os.pipe()
+    line, dead = Way(into, loss=0.0, delay=0.08), Way(into, loss=1.0, delay=0.0)
+    line.take(b"one", 10.0)
+    line.take(b"two", 10.01)
+    dead.take(b"lost", 10.0)
+    assert line.deliver(10.07) == pytest.approx(0.01)
+    assert line.deliver(10.08) == pytest.approx(0.01) and os.read(out, 99) == b"one"
+    assert line.deliver(10.2) is None and os.read(out, 99) == b"two"
+    assert dead.deliver(99.0) is None
+    os.set_blocking(out, False)
+    with pytest.raises(BlockingIOError):
+        os.read(out, 99)
+    os.close(into)
+    os.close(out)
+
+
+def test_a_soak_behind_a_bad_line_has_bounds_of_its_own() -> None:
+    assert gated("soak", browser=True, line=True) == ("line",)
+    assert len(Figures().missed(("line",))) == 5
