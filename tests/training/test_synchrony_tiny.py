@@ -2,7 +2,6 @@
 and the evaluation tells attacks that are plain."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,13 @@ import pytest
 import torch
 
 from engine.errors import ConfigError, ModelError
-from engine.verify.lips import MEL_ROWS, REACH, ROWS, correlation
+from engine.verify.lips import MEL_ROWS, ROWS
 from engine.verify.synchrony import KINDS, Judges, Synchrony
 from training.fit import dispatch
 from training.liveness import evaluate as evaluation
 from training.liveness.evaluate import evaluate, gate, judge_of, table
 from training.liveness.picture import picture
 from training.liveness.trials import ATTACKS, people, windows
-from training.synchrony.batch import Batches, DataConfig
 from training.synchrony.data import lips, takes
 from training.synchrony.export import difference, export
 from training.synchrony.pack import pack, read
@@ -211,20 +209,3 @@ def test_packed_takes_are_the_takes_but_for_small_steps(folder, tmp_path):
     (tmp_path / "other.xz").write_bytes(b"something else")
     with pytest.raises(ConfigError, match="no packed takes"):
         read(tmp_path / "other.xz")
-
-
-def test_what_is_drawn_is_lips_and_their_own_sound_so_much_later(folder):
-    config = DataConfig(batch=16, grain=0, mixed=0, masked=0, babble=0, each=4)
-    loud = [replace(t, mel=np.tile(20 * t.lips[:, -1:].repeat(MEL_ROWS, 0), (1, 40)))
-            for t in takes(folder / "north")]  # fmt: skip
-    lips, mel, lags = Batches(config, loud, torch.ones(17)).draw(np.random.default_rng(0))
-    n = lips.shape[1]
-    assert len(lips) == 16 and mel.shape[1] == MEL_ROWS * n
-    assert len(set(lags.tolist())) > 4 and int(lags.abs().max()) <= config.turn
-    heard = mel.reshape(16, n, MEL_ROWS, 40).mean((2, 3)).numpy()
-    found = [
-        int(correlation(a[:, -1].numpy(), b).argmax()) - REACH
-        for a, b in zip(lips, heard, strict=True)
-    ]
-    right = [abs(f - lag) <= 1 for f, lag in zip(found, lags.tolist(), strict=True)]
-    assert sum(right) >= 12  # of 16: in some the channel is left out

@@ -20,27 +20,11 @@ class Sizes:
 
     wide: int = 64
     dim: int = 32
-    blocks: int = 2  # that see further and further: 1, 2, 4 ... rows between what they look at
     drop: float = 0.1  # of what is between the layers
 
 
-class Block(nn.Module):
-    """(b, wide, n) -> the same, with what two convolutions add."""
-
-    def __init__(self, wide: int, apart: int, drop: float) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv1d(wide, wide, 5, 1, 2 * apart, apart), nn.BatchNorm1d(wide), nn.ReLU(),
-            nn.Dropout(drop), nn.Conv1d(wide, wide, 1), nn.BatchNorm1d(wide),
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(x + self.body(x))
-
-
 class Tower(nn.Module):
-    """(b, n, channels) -> vectors (b, n / stride, dim) no longer than 1: the shorter, the less a
-    row tells."""
+    """(b, n, channels) -> unit vectors (b, n / stride, dim)."""
 
     def __init__(self, channels: int, sizes: Sizes, strides: tuple[int, ...]) -> None:
         super().__init__()
@@ -49,12 +33,10 @@ class Tower(nn.Module):
             into = channels if k == 0 else sizes.wide
             layers += [nn.Conv1d(into, sizes.wide, 5, stride, 2), nn.BatchNorm1d(sizes.wide),
                        nn.ReLU(), nn.Dropout(sizes.drop)]  # fmt: skip
-        layers += [Block(sizes.wide, 2**k, sizes.drop) for k in range(sizes.blocks)]
         self.body = nn.Sequential(*layers, nn.Conv1d(sizes.wide, sizes.dim, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.body(x.transpose(1, 2)).transpose(1, 2)
-        return made / (1 + made.square().sum(-1, keepdim=True)).sqrt()
+        return nn.functional.normalize(self.body(x.transpose(1, 2)).transpose(1, 2), dim=-1)
 
 
 class Synchrony(nn.Module):
@@ -62,8 +44,8 @@ class Synchrony(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.sound = Tower(MELS, sizes, (2, 2))
-        self.lips = Tower(CHANNELS, sizes, (1,))
+        self.sound = Tower(MELS, sizes, (2, 2, 1, 1))
+        self.lips = Tower(CHANNELS, sizes, (1, 1, 1))
         self.scale = nn.Parameter(torch.tensor(2.5))  # log of what likeness is multiplied by
         self.register_buffer("usual", torch.ones(CHANNELS))
 
@@ -82,11 +64,6 @@ def shifted(seen: Tensor, heard: Tensor) -> Tensor:
     )
 
 
-def among(seen: Tensor, heard: Tensor, lag: int = 0) -> Tensor:
-    """(b, b): mean likeness of each one's lips with each one's sound, shifted by `lag`."""
-    n = seen.shape[1] - abs(lag)
-    return (
-        seen.narrow(1, max(-lag, 0), n).flatten(1)
-        @ heard.narrow(1, max(lag, 0), n).flatten(1).T
-        / n
-    )
+def among(seen: Tensor, heard: Tensor) -> Tensor:
+    """(b, b): mean likeness of each one's lips with each one's sound, not shifted."""
+    return torch.einsum("btd,ctd->bc", seen, heard) / seen.shape[1]

@@ -10,16 +10,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import ConfigError
-from engine.verify.lips import REACH
+from engine.types import Floats
+from engine.verify.lips import MEL_ROWS, REACH, ROWS, levelled
 from training import recipes
 from training.loop import OutOfTime, Run, Schedule, train
 
-from .batch import Batches, DataConfig
 from .net import Sizes, Synchrony, among, shifted
 from .take import Take
 
 NEAR = 2  # rows by which a shift may miss the true one and still count in part
-OTHERS = (-8, -4, 0, 4, 8)  # rows by which others' sounds are shifted
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """What is drawn for a batch."""
+
+    batch: int = 48
+    turn: int = 10  # rows by which sound is shifted at most
+    short: int = 40  # rows of a block at least; never more than ROWS
+    grain: float = 0.15  # noise of the tracker, in usual spreads of a channel
+    masked: float = 0.5  # share of sounds with a band left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +43,80 @@ class Config:
 
 
 class Learner:
-    """The loss is which of the shifts of the same sound is the true one, among those and the
-    sounds of the rest of the batch, near their own true shifts too."""
+    """Draws people evenly, and from each any moment; the loss is which of the shifts of the same
+    sound, and of the sounds of the rest of the batch, is the true one."""
 
     def __init__(self, config: Config, takes: Sequence[Take], net: Synchrony) -> None:
-        self.net = net
-        self.batches = Batches(config.data, takes, net.usual)  # type: ignore[arg-type]
+        self.config, self.net, self.takes = config, net, takes
+        people = sorted({one.person for one in takes})
+        self.rows = [[k for k, one in enumerate(takes) if one.person == p] for p in people]
+        # Nobody is drawn more often than there is of them to be seen, however few there are.
+        weight = np.sqrt([sum(len(takes[k]) for k in mine) for mine in self.rows])
+        self.chance = weight / weight.sum()
+        self.device = next(net.parameters()).device
+        self.usual = net.usual.cpu().numpy()  # type: ignore[operator]
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        lips, mel, lags = self.batches.draw(rng)
-        seen, heard = self.net(lips, mel)
-        scale = self.net.scale.exp()
-        own = shifted(seen, heard) * scale
-        itself = torch.eye(len(lips), dtype=torch.bool, device=lips.device)
-        others = torch.cat([
-            among(seen, heard, lag).masked_fill(itself, -1.0) * scale for lag in OTHERS
-        ], 1)  # fmt: skip
-        total = F.cross_entropy(torch.cat([own, others], 1), lags + REACH, label_smoothing=0.02)
-        found = (own.argmax(1) - REACH - lags).abs() <= NEAR
+        lips, mel, lags = self.batch(rng)
+        seen, heard = self.net(lips.to(self.device), mel.to(self.device))
+        aim = torch.from_numpy(lags).to(self.device)
+        likeness = shifted(seen, heard)
+        own = likeness * self.net.scale.exp()
+        others = among(seen, heard).masked_fill(
+            torch.eye(len(lips), dtype=torch.bool, device=self.device), -9.0
+        )
+        logits = torch.cat([own, others * self.net.scale.exp()], 1)
+        total = F.cross_entropy(logits, aim + REACH, label_smoothing=0.02)
+        found = (own.argmax(1) - REACH - aim).abs() <= NEAR
         return {"total": total, "found": found.float().mean()}
+
+    def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, "np.ndarray"]:  # type: ignore[type-arg]
+        """Lips, levelled sound and the lag of each."""
+        data = self.config.data
+        rows = int(rng.integers(data.short, ROWS + 1))
+        lips, mel = [], []
+        lags = rng.integers(-data.turn, data.turn + 1, data.batch)
+        for lag in lags:
+            take = self.takes[
+                int(rng.choice(self.rows[int(rng.choice(len(self.rows), p=self.chance))]))
+            ]
+            seen, heard = _cut(take, rows, int(lag), rng)
+            lips.append(self._seen(seen, rng))
+            mel.append(_heard(heard, rng, data.masked))
+        return torch.from_numpy(np.stack(lips)), torch.from_numpy(np.stack(mel)), lags
+
+    def _seen(self, lips: Floats, rng: np.random.Generator) -> Floats:
+        """As another tracker, face or camera would have seen it."""
+        data = self.config.data
+        gain = np.exp(rng.normal(0, 0.3, lips.shape[1])) * np.exp(rng.normal(0, 0.3))
+        noise = rng.normal(0, data.grain * rng.uniform(0, 2), lips.shape) * self.usual
+        out = lips * gain * (rng.random(lips.shape[1]) > 0.1) + noise
+        if rng.random() < 0.3:
+            out[1:-1] = (out[:-2] + out[1:-1] + out[2:]) / 3
+        return np.asarray(out, np.float32)
+
+
+def _cut(take: Take, rows: int, lag: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """A stretch of lips, and as much sound that begins `lag` rows earlier: row k of the lips then
+    goes with row k + lag of the sound. What lies outside the take is its first or last moment."""
+    begin = int(rng.integers(0, max(1, len(take) - rows + 1)))
+    at = np.clip(np.arange(begin, begin + rows), 0, len(take) - 1)
+    first = MEL_ROWS * (begin - lag)
+    fine = np.clip(np.arange(first, first + MEL_ROWS * rows), 0, len(take.mel) - 1)
+    return take.lips[at], take.mel[fine]
+
+
+def _heard(mel: Floats, rng: np.random.Generator, masked: float) -> Floats:
+    """Noise of some colour beneath, another room's tilt, a band left out."""
+    bands = mel.shape[1]
+    floor = rng.normal(np.percentile(mel, 10) + rng.uniform(-3, 2), 0.5, mel.shape)
+    tilt = np.linspace(-1, 1, bands) * rng.normal(0, 0.7)
+    out = levelled(np.logaddexp(mel + tilt, floor).astype(np.float32))
+    if rng.random() < masked:
+        wide = int(rng.integers(2, 9))
+        low = int(rng.integers(0, bands - wide))
+        out[:, low : low + wide] = 0
+    return out
 
 
 def build(config: Config, takes: Sequence[Take]) -> Synchrony:

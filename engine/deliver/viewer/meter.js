@@ -119,7 +119,7 @@ export class Meter {
     this.before = found;
     this.receiver = {
       kbits: rate,
-      fps: this.shown.length > 1 ? (this.shown.length - 1) / ((this.shown.at(-1) - this.shown[0]) / 1000) : 0,
+      fps: this.shown.length > 1 ? (this.shown.length - 1) / ((now - this.shown[0]) / 1000) : 0,
       lost: (found.video?.packetsLost ?? 0) + (found.audio?.packetsLost ?? 0),
       dropped: found.video?.framesDropped ?? 0,
       frozen: found.video?.freezeCount ?? 0,
