@@ -16,6 +16,7 @@ from .run import SETTLE, Live, stats_of, watched
 from .yard import Wire, wires
 
 EACH = 10.0  # seconds between two readings of the page's meter
+SHOWN = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
 
 
 async def soak(minutes: float, *options: str) -> Figures:
@@ -68,9 +69,11 @@ async def _behind(
     page: Any, wire: Wire, live: Live, minutes: float, line: tuple[float, float]
 ) -> dict[str, float]:  # fmt: skip
     async def reading() -> dict[str, float]:
+        before = await page.evaluate(SHOWN)
         await asyncio.sleep(EACH)
+        shown = (await page.evaluate(SHOWN) - before) / EACH  # a fresh start of the page: below 0
         seen = {k: v for k, v in (await page.evaluate(FIGURES)).items() if v is not None}
-        return seen | {"memory": live.memory()}
+        return seen | {"fps": max(shown, 0.0), "memory": live.memory()}
 
     await asyncio.sleep(SETTLE)
     clean = await reading()
