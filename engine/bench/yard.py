@@ -52,6 +52,7 @@ class Wire:
         if self._relay is not None:
             self._relay.communicate()  # its devices go with it, and so do the routes
             self._relay = None
+            _ip("-n", self.name, "route", "add", "default", "via", self.host)
         else:
             _run("tc", "qdisc", "delete", "dev", self._outer, "root")
             _run(*self.within, "tc", "qdisc", "delete", "dev", self._inner, "root")
@@ -69,6 +70,7 @@ class Wire:
         _ip("link", "set", outer, "up")
         _ip("-n", self.name, "link", "set", inner, "up")
         _ip("route", "add", self._guest, "dev", outer, "src", self.host)
+        _ip("-n", self.name, "route", "replace", "default", "dev", inner, "src", self._guest)
         _ip("-n", self.name, "route", "add", self.host, "dev", inner, "src", self._guest)
 
     def remove(self) -> None:

@@ -7,12 +7,14 @@ One bad line does not spoil it for all: while somebody else's is good, no less t
 full rate is sent, and who cannot take that, or alone the least, is `hopeless`.
 """
 
+import math
+
 _LEAST = 250_000  # bit/s
-_BAD, _GOOD = 0.08, 0.02  # parts lost: above, less is sent; below, more is tried
+_BAD, _GOOD = 0.08, 0.04  # parts lost: above, less is sent; below, more is tried
 _DOWN, _UP = 0.7, 1.25
-_HASTE, _CALM = 2.0, 8.0  # seconds after the last change before less, or more, is sent
+_HASTE, _CALM = 3.0, 8.0  # seconds after the last change before less, or more, is sent
 _TRIAL = 8.0  # seconds at the lowest rate after which a bad line is hopeless
-_MEMORY = 0.2  # weight of a new report; there are about five a second
+_MEMORY = 3.0  # seconds that are averaged: one report is of a dozen packets, so one lost is 8 %
 
 
 class Rate:
@@ -21,12 +23,14 @@ class Rate:
     def __init__(self, most: int) -> None:
         self.bits = self._most = most
         self._lost: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # when each viewer reported last
         self._changed = self._good_since = float("-inf")
 
     def note(self, viewer: str, lost: float, t: float) -> None:
         """Takes the part of `viewer`'s packets that were lost since its last report."""
-        before = self._lost.get(viewer, 0.0)
-        self._lost[viewer] = before + _MEMORY * (lost - before)
+        before, since = self._lost.get(viewer, 0.0), t - self._told.get(viewer, t)
+        self._lost[viewer] = before + (1 - math.exp(-since / _MEMORY)) * (lost - before)
+        self._told[viewer] = t
         worst = max(self._lost.values())
         if worst > _GOOD:
             self._good_since = t
@@ -47,6 +51,7 @@ class Rate:
 
     def forget(self, viewer: str) -> None:
         self._lost.pop(viewer, None)
+        self._told.pop(viewer, None)
 
     def _change(self, bits: float, t: float) -> None:
         self.bits, self._changed = round(min(self._most, max(_LEAST, bits))), t

@@ -243,7 +243,7 @@ def test_the_bitrate_falls_with_loss_and_comes_back_when_it_ends():
         return rate.bits
 
     assert report(0.0, 30) == report(0.03, 30) == 2_000_000, "a little loss is repaired"
-    assert report(0.2, 2) == 1_400_000
+    assert report(0.2, 3) == 1_400_000
     assert report(0.2, 30) == 500_000, "a clean line keeps a quarter"
     assert report(0.0, 60) > 2 * 250_000
     assert report(0.0, 200) == 2_000_000
@@ -253,6 +253,15 @@ def test_the_bitrate_falls_with_loss_and_comes_back_when_it_ends():
     for k in range(100):
         rate.note("clean", 0.0, t + 0.2 * k)
     assert rate.bits > low, "who has left counts no more"
+
+
+def test_two_per_cent_are_never_taken_for_a_bad_line():
+    """Reports are of few packets each, so that many of them say 10 % and more."""
+    rng, rate = np.random.default_rng(0), Rate(2_000_000)
+    for t in np.arange(0, 1200, 0.2).tolist():
+        packets = int(rng.integers(4, 20))
+        rate.note("far", float(rng.binomial(packets, 0.02)) / packets, t)
+        assert rate.bits == 2_000_000 and not rate.hopeless("far", t)
 
 
 @pytest.mark.parametrize(("others", "least"), [(0, 250_000), (1, 500_000)])
