@@ -27,8 +27,9 @@ from . import faces as stores
 from . import measures, pictures, protocols, streams, trials
 from .faces import Faces
 from .measures import Curve, Figure, Search
+from .net import embeddings
 from .protocols import Pairs
-from .run import embeddings, trained
+from .run import trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def main(argv: list[str]) -> None:
 
         claims = ["losses"] if args.losses else args.bench
         limits = bench.Limits(args.steps, args.seconds, args.seeds)
-        bench.run(claims, args.faces, args.out, limits)
+        bench.run(claims, args.faces, args.out, limits, args.jobs)
     elif args.streams or args.cohort:
         _streams(args)
     elif args.trials:
@@ -220,5 +221,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--steps", type=int, default=600, help="of each of their runs")
     add("--seconds", type=float, default=120, help="that one run may take")
     add("--seeds", type=int, default=3)
+    add("--jobs", type=int, default=1, help="rows trained at the same time, a core each")
     add("--threads", type=int, default=2)
     return parser.parse_args(argv)
