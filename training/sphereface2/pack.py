@@ -46,7 +46,7 @@ def unpack(file: Path, to: Path) -> None:
         raise ConfigError(f"{file} holds no faces: write it with --pack") from e
     to.mkdir(parents=True, exist_ok=True)
     shown = tqdm(coded, "unpacking", mininterval=2)
-    pixels = [cv2.imdecode(c, cv2.IMREAD_COLOR)[..., ::-1] for c in shown]
+    pixels = [np.asarray(cv2.imdecode(c, cv2.IMREAD_COLOR))[..., ::-1] for c in shown]
     np.save(to / "faces.npy", np.stack(pixels))
     page = json.loads(held["page"].tobytes())
     (to / "faces.json").write_text(json.dumps(page, indent=0), encoding="utf-8")

@@ -106,8 +106,9 @@ def teach(folder: Path, pixels: Bytes, first: NDArray[np.int64] | None = None) -
 
 def _begun(file: Path, shape: tuple[int, ...]) -> Floats:
     """What was made before; NaN where nothing was."""
-    made = np.load(file) if file.exists() else np.empty(0)
-    return made if made.shape == shape else np.full(shape, np.nan, np.float32)
+    if file.exists() and (made := np.load(file)).shape == shape:
+        return np.asarray(made, np.float32)
+    return np.full(shape, np.nan, np.float32)
 
 
 def _save(file: Path, made: Floats) -> None:

@@ -29,7 +29,9 @@ class Views:
         self.config, self.ranks, self.sampler = config, ranks, material.sampler
         self.pixels = torch.from_numpy(np.ascontiguousarray(material.faces.pixels)).to(device)
         self.labels = torch.from_numpy(material.labels).to(device)
-        self.stored = self.chips = self.teacher = None
+        self.stored: Tensor | None = None
+        self.chips: Tensor | None = None
+        self.teacher: LiveTeacher | None = None
         if config.augment.mix and not (config.losses.live and config.losses.teach):
             raise ConfigError(NOT_LIVE)
         if config.losses.teach and material.targets is not None:
