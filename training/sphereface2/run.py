@@ -94,7 +94,7 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         model.head.begin(step)
         model.follow(step)
-        if watch and step % config.watch == 0:
+        if watch and step and step % config.watch == 0:
             watch.look(step, model.learnt)
         pixels, labels, taught = views.draw(rng)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=mixed):
