@@ -32,7 +32,7 @@ def whiten(net: nn.Module, faces: Faces, size: int, seed: int = 0) -> None:
         out.weight.copy_(w @ out.weight)
 
 
-def normaliser(raw: Floats, person: Rows) -> Doubles:
+def normaliser(raw: Floats, person: Rows, ridge: float = RIDGE) -> Doubles:
     """The matrix (d, d) for embeddings (n, d) of people (n,)."""
     x = raw.astype(np.float64)
     counts = np.bincount(person)
@@ -41,7 +41,7 @@ def normaliser(raw: Floats, person: Rows) -> Doubles:
     away = x - (sums / counts[:, None])[person]
     within = away.T @ away / max(len(x) - len(counts), 1)
     values, vectors = np.linalg.eigh(within)
-    values = np.maximum(values, 0) + RIDGE * within.trace() / len(within)
+    values = np.maximum(values, 0) + ridge * within.trace() / len(within)
     # one factor keeps numbers in their range: cosines do not see it
     factor = np.sqrt(values.mean())
     return np.asarray(factor * (vectors / np.sqrt(values)) @ vectors.T)
