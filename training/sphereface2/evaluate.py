@@ -157,6 +157,10 @@ def _streams(args: argparse.Namespace) -> None:
         o = streams.genuine(scores, config, live, clips[1::2], n, min(args.count, 1000))
         tell(streams.row("enrolled", o))
     tell(streams.row("enrolled, real recordings", streams.recorded(scores, config, clips, live)))
+    for n in streams.GALLERIES:
+        for word, how in (("", scores), (", uncorrected", streams.independent(scores))):
+            o = streams.recorded_strangers(how, config, clips, live, n)
+            tell(streams.row(f"strangers' recordings{word}", o))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
