@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -30,6 +30,14 @@ MICROPHONE = "microphone"  # what events call the source of sound, a file too
 CAMERA = "camera"  # the same of pictures
 
 
+class People(Protocol):
+    """Who is looked for before the camera (engine.verify.presence)."""
+
+    def begin_enrolment(self, name: str, purpose: str, expires: str) -> None: ...
+    def stop_enrolment(self) -> None: ...
+    def expect(self, name: str) -> None: ...
+
+
 class Outside:
     """`async with` it: from then on the broker hears of the session, until it has ended.
 
@@ -49,6 +57,7 @@ class Outside:
         self.muted = False
         self.screen: Screen | None = None
         self.knows_people = False  # whether the session verifies who is seen
+        self.people: People | None = None  # where it does
         self.feed = Feed(stats, motion.websocket)
         self.motion = MotionOut(motion, fps, stats) if motion.any else None
         self.figures: Callable[[], dict[str, Any]] = dict  # what PREFIX/stats says
@@ -110,8 +119,21 @@ class Outside:
         """Carries out a command that has passed the list; EngineError says why not."""
         if command.name == "mute":
             self.mute(command.args["on"])
-        else:
+        elif command.name == "scene":
             await self.show(command.args["scene"])
+        else:  # it reads the gallery
+            ask = asyncio.get_running_loop().run_in_executor
+            await ask(self._pool, self._ask_people, command.name, command.args)
+
+    def _ask_people(self, name: str, args: dict[str, Any]) -> None:
+        if self.people is None:
+            raise ConfigError("nobody is looked for in this session: start it with --scene verify")
+        if name == "verify":
+            self.people.expect(args["name"])
+        elif args["action"] == "stop":
+            self.people.stop_enrolment()
+        else:
+            self.people.begin_enrolment(args["name"], args["purpose"], args["expires"])
 
     def mute(self, on: bool) -> None:
         """From now on nobody hears anything, the lips included, until it is taken back."""

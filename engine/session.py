@@ -109,6 +109,7 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         if senses.camera or config.files.params:
             closing.callback(watching.close)
             await loop.run_in_executor(pool, watching.load, parts, config, needs, clock.now)
+        outside.people = watching.presence
         if watching.notary:
             voice.say(f"claims are signed: give viewers a link with #key={watching.notary.keys.id}")
         live = config.is_live or source.is_microphone

@@ -11,10 +11,11 @@ from typing import Any, Literal, get_args
 from ..errors import EngineError
 from ..types import Command
 
-Name = Literal["scene", "mute", "enrol"]
+Name = Literal["scene", "mute", "enrol", "verify"]
 NAMES: tuple[str, ...] = get_args(Name)
 _LONGEST = 4096  # bytes of a command
 _LONGEST_ID = 64  # characters
+_LONGEST_WORDS = 200  # characters of a name, a purpose, an end
 
 
 class Refused(EngineError):
@@ -68,7 +69,29 @@ def _mute(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _enrol(args: dict[str, Any]) -> dict[str, Any]:
-    raise Refused("enrol is reserved: this version knows no identities yet")
+    if args.get("action") == "stop":
+        return {"action": "stop"}
+    if args.get("action") != "start":
+        raise Refused('enrol wants an action: "start" or "stop"')
+    return {"action": "start"} | consented(args)
+
+
+def _verify(args: dict[str, Any]) -> dict[str, Any]:
+    name = args.get("name")
+    if not isinstance(name, str) or len(name) > _LONGEST_WORDS:
+        raise Refused('verify wants a name: {"command": "verify", "name": "Anna"}, or "" for all')
+    return {"name": name.strip()}
+
+
+def consented(args: dict[str, Any]) -> dict[str, str]:
+    """Who agrees to be known, what for and until when; Refused where somebody does not."""
+    if args.get("consent") is not True:
+        raise Refused('nobody is enrolled without their consent: tick the box, "consent": true')
+    found = {k: args.get(k) for k in ("name", "purpose", "expires")}
+    for word, value in found.items():
+        if not isinstance(value, str) or not 0 < len(value.strip()) <= _LONGEST_WORDS:
+            raise Refused(f"say the {word} in up to {_LONGEST_WORDS} characters")
+    return {k: str(v).strip() for k, v in found.items()}
 
 
 # Each gives the arguments that it knows: whatever else was sent goes no further.
@@ -76,4 +99,5 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "scene": _scene,
     "mute": _mute,
     "enrol": _enrol,
+    "verify": _verify,
 }

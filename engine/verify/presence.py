@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,12 +75,15 @@ class Presence:
         self._ended = False
         self._enrolling: tuple[str, Consent, Gathering] | None = None
         self._said = "", -float("inf")  # the last word on an enrolment, and when it was said
+        self._expected = config.expect
+        self._asked: str | None = None  # who is to be expected from the next picture on
         self.words = ""  # for the page
 
     def close(self) -> None:
         self._verifier.close()
 
     def push(self, item: Faces) -> list[Change]:
+        self._turn_to_asked()
         found = self._verifier.push(item)
         changes = [self._change(i) for i in found if i.t_decision == i.t]
         changes += self._left(item.t, bool(found)) + self._enroll(item)
@@ -127,10 +131,29 @@ class Presence:
         """Takes good pictures of the one face that is seen from now on. ConfigError where it is
         not allowed, or something of the consent is missing."""
         if not self._config.enroll:
-            raise ConfigError("this session enrolls nobody from its page: see verify.enroll")
+            raise ConfigError("this session enrolls nobody who asks for it: see verify.enroll")
         consent = Consent.until(purpose, expires)
         gathering = Gathering(self._verifier.recogniser)
         self._enrolling = checked_name(name), consent, gathering
+
+    def stop_enrolment(self) -> None:
+        """Keeps nothing of the pictures taken so far; ConfigError where none are being taken."""
+        if self._enrolling is None:
+            raise ConfigError("nobody is being enrolled")
+        self._enrolling = None
+
+    def expect(self, name: str) -> None:
+        """From the next picture on only this person is asked for; "": whoever is enrolled.
+        ConfigError, without the name, which might travel on, where there is no such person."""
+        if name and self._verifier.gallery.find(name) is None:
+            raise ConfigError("nobody of that name is enrolled")
+        self._asked = name
+
+    def _turn_to_asked(self) -> None:
+        if self._asked is not None:
+            self._expected, self._asked = self._asked, None
+            with suppress(ConfigError):  # removed since they were asked for: it goes on as it was
+                self._verifier.expect(self._expected or None)
 
     @property
     def _newest(self) -> float:
@@ -198,7 +221,7 @@ class Presence:
         if not found:
             return ""
         first = found[0]
-        name = first.name or self._config.expect
+        name = first.name or self._expected
         words = _WORDS[first.decision].format(name=name, reason=first.reason)
         return f"{words}; {first.advice}" if first.advice and not first.verified else words
 
@@ -216,7 +239,7 @@ def open_presence(
         trusted=True, finder=finder, config=config.deciding, provider=provider,
     )  # fmt: skip
     if config.expect:
-        verifier.expect(config.expect)
+        verifier.expect(config.expect)  # says the name where nobody has it
     return Presence(verifier, config, live, liveness)
 
 

@@ -16,7 +16,7 @@ from engine.deliver.topics import Announcements, Topics, pseudonym, slug
 from engine.errors import ConfigError
 from engine.stats import Stats
 
-ALLOWED = ("scene", "mute", "enrol")
+ALLOWED = ("scene", "mute", "enrol", "verify")
 
 
 def test_events_go_in_order_and_stay_until_they_are_acknowledged():
@@ -126,7 +126,7 @@ COMMANDS = st.dictionaries(
     st.sampled_from(["command", "on", "scene", "id", "action", "name", "x"]),
     st.one_of(
         st.text(max_size=20), st.booleans(), st.none(), st.floats(), st.integers(),
-        st.sampled_from(["mute", "scene", "enrol", "avatar", "../x.py", "a b"]),
+        st.sampled_from(["mute", "scene", "enrol", "verify", "stop", "avatar", "../x.py", "a b"]),
         st.lists(st.integers(), max_size=3),
     ),
 )  # fmt: skip
@@ -143,8 +143,12 @@ def test_whatever_comes_is_a_command_of_the_list_or_refused_in_one_line(payload)
     except Refused as e:
         assert str(e) and "\n" not in str(e) and len(str(e)) < 200
         return
-    assert command.name in ("mute", "scene")
-    if command.name == "scene":
+    assert command.name in ("mute", "scene", "verify") or command.args["action"] == "stop"
+    if command.name == "verify":
+        assert isinstance(command.args["name"], str)
+    elif command.name == "enrol":
+        assert command.args == {"action": "stop"}  # it takes more than chance to consent
+    elif command.name == "scene":
         assert command.args["scene"].isidentifier()
     else:
         assert isinstance(command.args["on"], bool)

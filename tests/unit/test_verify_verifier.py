@@ -325,6 +325,25 @@ def test_somebody_enrolls_from_the_page_and_is_known_at_once(opened):
         closed.begin_enrolment("Nora", "door", "30d")
 
 
+def test_a_session_is_told_to_ask_for_one_person_and_to_enroll_nobody(opened):
+    presence = presence_of(opened())
+    presence.expect("amara")
+    with pytest.raises(ConfigError, match="nobody of that name"):
+        presence.expect("Xaver")
+    with pytest.raises(ConfigError, match="nobody is being enrolled"):
+        presence.stop_enrolment()
+    presence.begin_enrolment("Nora", "door", "30d")
+    looked_at(presence, film(portrait("kenji"), 1.0))
+    presence.stop_enrolment()
+    changes = looked_at(presence, film(portrait("kenji"), 3.0))
+    assert [c.what for c in changes][-1] == "no_match" and "not amara" in presence.words
+    assert all(c.kind == "person" for c in changes)
+    presence.expect("")
+    assert [c.about["name"] for c in looked_at(presence, film(portrait("kenji"), 3.0))][-1] == (
+        "kenji"
+    )
+
+
 async def test_the_page_enrolls_with_consent_only():
     asked = []
     app = web.Application()

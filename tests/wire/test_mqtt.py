@@ -10,7 +10,7 @@ import aiomqtt
 import pytest
 
 from engine.clock import Clock
-from engine.deliver.broker import PASSWORD, USER, MqttConfig
+from engine.deliver.broker import PASSWORD, PSEUDONYM_KEY, USER, MqttConfig
 from engine.deliver.events import Events
 from engine.deliver.mqtt import MqttLink
 from engine.deliver.tls import self_signed
@@ -229,12 +229,23 @@ async def test_what_is_not_on_the_list_is_refused_with_its_reason(broker, payloa
         assert not made.obeyed
 
 
-async def test_enrol_is_reserved_even_where_it_is_on_the_list(broker):
-    async with session(broker.port, commands=("enrol",)) as made, reading(broker.port) as reader:
+async def test_enrol_wants_consent_and_its_answer_has_no_name_in_clear(broker, monkeypatch):
+    monkeypatch.setenv(PSEUDONYM_KEY, "a key of at least 16 bytes")
+    whole = {"command": "enrol", "action": "start", "name": "Anna", "purpose": "door",
+             "expires": "1y", "id": 7}  # fmt: skip
+    async with (
+        session(broker.port, commands=("enrol",), pseudonyms=True) as made,
+        reading(broker.port) as reader,
+    ):
         await until(lambda: made.link.connected)
-        await ask(broker.port, {"command": "enrol", "action": "start", "id": 7})
+        await ask(broker.port, whole)
         about = (await reader.event(what="command refused"))["about"]
-        assert "reserved" in about["reason"] and about["request_id"] == 7
+        assert "consent" in about["reason"] and about["request_id"] == 7
+        await ask(broker.port, whole | {"consent": True, "template": [1, 2]})
+        about = (await reader.event(kind="command", what="done"))["about"]
+        assert about["name"].startswith("p") and "template" not in about
+        assert made.obeyed[-1].args == {"action": "start", "name": "Anna", "purpose": "door",
+                                        "expires": "1y"}  # fmt: skip
         await ask(broker.port, {"command": "mute", "on": True})
         await reader.until(lambda t, p, r: "mute is not among" in p)
 

@@ -6,8 +6,10 @@ and claims that need the same run share it.
 
 import hashlib
 import json
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,11 @@ from .data import DataConfig
 from .faces import Faces
 from .losses import Diverged
 from .measures import Doubles
-from .net import Sizes
-from .run import Config, Material, embeddings, fit, trained
+from .net import Sizes, embeddings
+from .run import Config, Material, fit, trained
 from .verdicts import Claim, Result, Variant
 
+RESULT = "result.json"  # of a row
 GRID = np.geomspace(1e-4, 1, 60)  # false match rates at which curves are kept
 BASE = Config(
     loss="softmax",
@@ -53,8 +56,11 @@ class Limits:
     seeds: int = 3
 
 
-def run(names: Sequence[str], folder: Path, out: Path, limits: Limits) -> None:
-    """Trains what is missing for these claims (all if none), prints and keeps their verdicts."""
+def run(names: Sequence[str], folder: Path, out: Path, limits: Limits, jobs: int = 1) -> None:
+    """Trains what is missing for these claims (all if none), prints and keeps their verdicts.
+
+    `jobs` processes train at the same time, each on one thread.
+    """
     from .claims import CLAIMS
 
     unknown = sorted(set(names) - set(CLAIMS))
@@ -62,6 +68,8 @@ def run(names: Sequence[str], folder: Path, out: Path, limits: Limits) -> None:
         raise ConfigError(f"no claim '{unknown[0]}': choose {', '.join(CLAIMS)}")
     wanted = [CLAIMS[n] for n in names or CLAIMS]
     faces = stores.load(folder).scaled(BASE.sizes.size)
+    if jobs > 1:
+        train_ahead([v for c in wanted for v in c.variants], folder, out, limits, jobs)
     for claim in wanted:
         results = train_all(claim, faces, out, limits)
         text = verdicts.text(claim, results)
@@ -69,6 +77,33 @@ def run(names: Sequence[str], folder: Path, out: Path, limits: Limits) -> None:
         (out / f"{claim.name}.md").write_text(text + "\n", encoding="utf-8")
         claim.draw(results, out / f"{claim.name}.png")
         tell(f"picture in {out / f'{claim.name}.png'}\n")
+
+
+def train_ahead(
+    variants: Sequence[Variant], folder: Path, out: Path, limits: Limits, jobs: int
+) -> None:
+    """All rows, first seeds first, by that many processes."""
+    faces = stores.load(folder)
+    rows = {_at(v, s, out, limits, faces)[0]: (v, s)
+            for s in range(limits.seeds) for v in variants if s < v.seeds}  # fmt: skip
+    missing = [r for where, r in rows.items() if not (where / RESULT).exists()]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, spawn, _begin, (folder,)) as pool:
+        done = [pool.submit(_one, v, s, out, limits) for v, s in missing]
+        for one in tqdm(as_completed(done), "rows", len(done), mininterval=2):
+            one.result()
+
+
+_shared: list[Faces] = []  # of a process of `train_ahead`
+
+
+def _begin(folder: Path) -> None:
+    torch.set_num_threads(1)
+    _shared.append(stores.load(folder).scaled(BASE.sizes.size))
+
+
+def _one(variant: Variant, seed: int, out: Path, limits: Limits) -> None:
+    result(variant, seed, _shared[0], out, limits)
 
 
 def train_all(claim: Claim, faces: Faces, out: Path, limits: Limits) -> dict[str, list[Result]]:
@@ -81,30 +116,36 @@ def train_all(claim: Claim, faces: Faces, out: Path, limits: Limits) -> dict[str
 
 
 def result(variant: Variant, seed: int, faces: Faces, out: Path, limits: Limits) -> Result:
-    if variant.special is not None:
-        return _kept(
-            out / "runs" / f"{variant.key}-{limits.steps}-{seed}",
-            lambda where: variant.special(where, seed, limits.steps) if variant.special else {},
+    """Of one row, trained once."""
+    where, make = _at(variant, seed, out, limits, faces)
+    file = where / RESULT
+    if not file.exists():
+        where.mkdir(parents=True, exist_ok=True)
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps(make(where, faces)), encoding="utf-8")
+        beside.replace(file)
+    found: Result = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _at(
+    variant: Variant, seed: int, out: Path, limits: Limits, faces: Faces
+) -> tuple[Path, Callable[[Path, Faces], Result]]:
+    """The folder of a row, and what fills it."""
+    special = variant.special
+    if special is not None:
+        return out / "runs" / f"{variant.key}-{limits.steps}-{seed}", (
+            lambda where, _: special(where, seed, limits.steps)
         )
     config = settings.override(BASE, variant.sets)
     schedule = replace(config.schedule, steps=limits.steps)
     config = replace(config, seed=seed, schedule=schedule)
     key = hashlib.sha256(json.dumps(asdict(config)).encode() + _data_key(faces)).hexdigest()[:12]
-    return _kept(out / "runs" / key, lambda where: train_one(config, faces, where, limits.seconds))
+    return out / "runs" / key, (lambda where, seen: train_one(config, seen, where, limits.seconds))
 
 
 def _data_key(faces: Faces) -> bytes:
     return f"{len(faces)} {len(faces.people)}".encode()
-
-
-def _kept(folder: Path, make: Callable[[Path], Result]) -> Result:
-    """The result of a run, made once."""
-    file = folder / "result.json"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(make(folder)), encoding="utf-8")
-    found: Result = json.loads(file.read_text(encoding="utf-8"))
-    return found
 
 
 def train_one(config: Config, faces: Faces, folder: Path, seconds: float) -> Result:
@@ -139,7 +180,8 @@ def measure(
         **_head_and_tail(seen, material.faces, seen_e),
     }  # fmt: skip
     if config.sizes.dim == 3:
-        found |= {"points": seen_e[:400].tolist(), "labels": seen.person[:400].tolist()}
+        rows = np.random.default_rng(1).permutation(len(seen))[:400]  # in the store they go by name
+        found |= {"points": seen_e[rows].tolist(), "labels": seen.person[rows].tolist()}
     return found
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.capture.video import VideoFile
 from engine.errors import ConfigError
 from engine.faces import IDENTITY, Finder, Follow, crop
 from engine.types import Bytes, Floats
@@ -60,6 +59,8 @@ def load(folder: Path) -> list[Clip]:
 
 def _cut(file: Path, root: Path) -> Clip | None:
     """The face that is seen first; None where it is hardly ever seen."""
+    from engine.capture.video import VideoFile  # here: what learns from crops needs no reader
+
     follow = Follow(Finder("cpu"))
     t: list[float] = []
     crops: list[Bytes] = []

@@ -18,6 +18,7 @@ class DataConfig:
     most: int = 0  # only that many people, those with the most pictures; 0 is all
     noise: float = 0.0  # share of labels replaced by any class (SphereFace2, section 3.3)
     sampler: Literal["stream", "people"] = "stream"
+    even: float = 0.0  # of a stream: 0 is any picture alike, 1 any person, 0.5 between
     batch: int = 64
     each: int = 4  # pictures a person in a batch of the sampler "people"
 
@@ -48,12 +49,15 @@ class Sampler:
         groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
         wanted = [g for g in groups if len(g) >= 3] if config.sampler == "people" else groups
         self.groups = wanted or groups
+        self.share = np.cumsum(np.bincount(labels)[labels] ** -float(config.even))
 
     def rows(self, rng: np.random.Generator, ranks: int = 1) -> Rows:
         """(batch * ranks,) rows."""
         wanted = self.config.batch * ranks
-        if self.config.sampler == "stream":
+        if self.config.sampler == "stream" and not self.config.even:
             return rng.integers(0, self.count, wanted)
+        if self.config.sampler == "stream":
+            return np.searchsorted(self.share, rng.random(wanted) * self.share[-1], "right")
         people = rng.choice(len(self.groups), max(2, wanted // self.config.each))
         each = [rng.choice(self.groups[p], self.config.each) for p in people]
         return np.concatenate(each)[:wanted]

@@ -81,6 +81,24 @@ def load(file: Path) -> DlibNet:
     return net
 
 
+def keep(net: DlibNet, file: Path) -> None:
+    """The weights in half precision (11 MB), for a machine without dlib."""
+    halves = {k: v.numpy().astype(np.float16) for k, v in net.state_dict().items()}
+    np.savez(file, allow_pickle=False, **halves)
+
+
+def kept(file: Path) -> DlibNet:
+    """What `keep` wrote; DeviceError where it is not there."""
+    try:
+        held = np.load(file)
+        weights = {k: torch.from_numpy(held[k].astype(np.float32)) for k in held.files}
+    except (OSError, ValueError) as e:
+        raise DeviceError(f"no teacher in {file}: training.prepare sphereface2 --teacher") from e
+    net = DlibNet().eval()
+    net.load_state_dict(weights)
+    return net
+
+
 def _fill(conv: nn.Conv2d, kernel: Floats, affine: Floats) -> None:
     """kernel: filters, then biases; affine: what each is multiplied by, then what is added."""
     count = conv.out_channels

@@ -27,8 +27,9 @@ from . import faces as stores
 from . import measures, pictures, protocols, streams, trials
 from .faces import Faces
 from .measures import Curve, Figure, Search
+from .net import embeddings
 from .protocols import Pairs
-from .run import embeddings, trained
+from .run import trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def main(argv: list[str]) -> None:
 
         claims = ["losses"] if args.losses else args.bench
         limits = bench.Limits(args.steps, args.seconds, args.seeds)
-        bench.run(claims, args.faces, args.out, limits)
+        bench.run(claims, args.faces, args.out, limits, args.jobs)
     elif args.streams or args.cohort:
         _streams(args)
     elif args.trials:
@@ -156,6 +157,10 @@ def _streams(args: argparse.Namespace) -> None:
         o = streams.genuine(scores, config, live, clips[1::2], n, min(args.count, 1000))
         tell(streams.row("enrolled", o))
     tell(streams.row("enrolled, real recordings", streams.recorded(scores, config, clips, live)))
+    for n in streams.GALLERIES:
+        for word, how in (("", scores), (", uncorrected", streams.independent(scores))):
+            o = streams.recorded_strangers(how, config, clips, live, n)
+            tell(streams.row(f"strangers' recordings{word}", o))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -220,5 +225,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--steps", type=int, default=600, help="of each of their runs")
     add("--seconds", type=float, default=120, help="that one run may take")
     add("--seeds", type=int, default=3)
+    add("--jobs", type=int, default=1, help="rows trained at the same time, a core each")
     add("--threads", type=int, default=2)
     return parser.parse_args(argv)

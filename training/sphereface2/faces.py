@@ -34,6 +34,7 @@ class Faces:
     people: tuple[str, ...]
     files: tuple[str, ...]  # SOURCE/name of each crop
     teacher: Floats | None = None  # (n, 128), NaN where not made
+    chips: Floats | None = None  # (n, 2, 3): a pixel of the teacher's own crop -> the crop's
 
     def __len__(self) -> int:
         return len(self.person)
@@ -45,7 +46,7 @@ class Faces:
         return Faces(
             self.pixels[kept], person.astype(np.int64), tuple(self.people[i] for i in ids),
             tuple(self.files[i] for i in kept),
-            None if self.teacher is None else self.teacher[kept],
+            *(None if x is None else x[kept] for x in (self.teacher, self.chips)),
         )  # fmt: skip
 
     def part(self, name: Part) -> "Faces":
@@ -152,11 +153,11 @@ def load(folder: Path) -> Faces:
             f"{folder} holds no faces: python -m training.prepare sphereface2 --source FOLDER"
         ) from e
     people, person = np.unique(page["names"], return_inverse=True)
-    taught = folder / "teacher.npy"
-    teacher = np.load(taught) if taught.exists() else None
+    taught = [folder / "teacher.npy", folder / "chips.npy"]
     return Faces(
-        pixels, person.astype(np.int64), tuple(map(str, people)), tuple(page["files"]), teacher
-    )
+        pixels, person.astype(np.int64), tuple(map(str, people)), tuple(page["files"]),
+        *(np.load(f) if f.exists() else None for f in taught),
+    )  # fmt: skip
 
 
 def people_in(names: Iterable[str]) -> dict[Part, int]:

@@ -1,5 +1,6 @@
 """Net, margin head, range loss and teacher as one module: pictures in, losses out."""
 
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -48,7 +49,9 @@ class RangeConfig:
 class LossConfig:
     options: Options = field(default_factory=Options)
     range: RangeConfig = field(default_factory=RangeConfig)
+    margin: float = 1.0  # weight of the head's own loss
     teach: float = 0.0  # weight of the distance to the teacher's embedding
+    live: bool = False  # the teacher looks at each picture as it is learnt from
 
 
 class Diverged(EngineError):
@@ -56,11 +59,18 @@ class Diverged(EngineError):
 
 
 class Learner(nn.Module):
-    """All that is trained. forward(pixels (b, 3, s, s), labels (b,), teacher (b, d) or None)."""
+    """All that is trained. forward(pixels (b, 3, s, s), labels (n,), teacher (b, d) or None).
 
-    def __init__(self, name: str, config: LossConfig, sizes: Sizes, classes: int) -> None:
+    Of the pictures only the first n are somebody's. `average` is the net's running mean, decaying
+    by `keep` a step, where there is to be one; None otherwise.
+    """
+
+    def __init__(
+        self, name: str, config: LossConfig, sizes: Sizes, classes: int, keep: float = 0.0
+    ) -> None:
         super().__init__()
-        self.net = nets.build(sizes)
+        self.net, self.keep = nets.build(sizes), keep
+        self.average = deepcopy(self.net).requires_grad_(False) if keep else None
         told = {k: v for k, v in asdict(config.options).items() if v is not None}
         self.head = margins.build(name, sizes.dim, classes, **told)
         r = config.range
@@ -70,16 +80,32 @@ class Learner(nn.Module):
     def forward(
         self, pixels: Tensor, labels: Tensor, teacher: Tensor | None = None
     ) -> dict[str, Tensor]:
-        features = self.net(pixels).float()
-        parts = {"margin": self.head(features, labels)}
+        seen = self.net(pixels).float()
+        features = seen[: len(labels)]
+        parts = {"margin": self.config.margin * self.head(features, labels)}
         if self.config.range.intra or self.config.range.inter:
             parts["range"] = self.range(features, labels)
         if self.config.teach and teacher is not None:
-            parts["teacher"] = self.config.teach * distance(features, teacher)
+            parts["teacher"] = self.config.teach * distance(seen, teacher)
         total = torch.stack(list(parts.values())).sum()
         with torch.no_grad():
             right = (self.head.cosines(features).argmax(1) == labels).float().mean()
         return {"total": total, **{k: v.detach() for k, v in parts.items()}, "right": right}
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """The running mean after `step` steps; it forgets its beginning faster."""
+        if self.average is None:
+            return
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        floats = [(a, n) for a, n in pairs if a.is_floating_point()]
+        mine, theirs = (list(x) for x in zip(*floats, strict=True))
+        torch._foreach_lerp_(mine, theirs, 1 - min(self.keep, (1 + step) / (10 + step)))
+
+    @property
+    def learnt(self) -> nn.Module:
+        """The net that is used afterwards."""
+        return self.net if self.average is None else self.average
 
 
 def distance(features: Tensor, teacher: Tensor) -> Tensor:

@@ -8,10 +8,13 @@ input size are free here, and the embedding is 128 wide by default (paper: 512).
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import ConfigError
+from engine.types import Bytes, Floats
 
 BLOCKS = {4: (0, 0, 0, 0), 10: (0, 1, 2, 0), 20: (1, 2, 4, 1), 36: (2, 4, 8, 2), 64: (3, 8, 16, 3)}
 
@@ -53,6 +56,20 @@ def embed(net: nn.Module, pixels: Tensor, flip: bool = False) -> Tensor:
     if flip:
         features = features + net(pixels.flip(-1))
     return F.normalize(features, dim=1)
+
+
+@torch.no_grad()
+def embeddings(
+    net: nn.Module, pixels: Bytes, size: int, flip: bool = True, raw: bool = False
+) -> Floats:
+    """Embeddings (n, d) of crops (n, h, w, 3): of unit length, or `raw`, as the net leaves them."""
+    device = next(net.parameters()).device
+    out = []
+    for k in range(0, len(pixels), 128):
+        x = to_input(torch.from_numpy(np.array(pixels[k : k + 128])).to(device), size)
+        made = embed_raw(net, x) if raw else embed(net, x, flip)
+        out.append(made.float().cpu().numpy())
+    return np.concatenate(out)
 
 
 def _conv(inner: int, outer: int, stride: int, norm: bool) -> nn.Sequential:

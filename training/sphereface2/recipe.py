@@ -16,7 +16,6 @@ from engine.errors import ConfigError
 from training import recipes
 from training.loop import Run, leads, pick_device, tell
 
-from .export import export
 from .run import Config, Material, fit, saved_config
 
 
@@ -36,11 +35,14 @@ def _fit(args: argparse.Namespace, device: torch.device) -> None:
     if leads():
         recipes.save_config(folder, config)
     torch.set_num_threads(args.threads)
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     until = time.monotonic() + 60 * args.minutes
     done = fit(config, Run(folder, config.seed, device, until), Material(config))
     if not leads():
         return
     if done:
+        from .export import export  # here: onnx and its tools are not needed to train
+
         tell(f"finished; model in {export(folder, folder / 'model')}")
     else:
         tell(f"stopped by the time limit; go on with --resume {folder}")

@@ -1,6 +1,7 @@
 """One training from its configuration: what it depends on, its loop, its net afterwards."""
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from engine import config as settings
 from engine.errors import ConfigError
-from engine.types import Bytes, Floats
 from training import recipes
-from training.loop import OutOfTime, Run, Schedule, train
+from training.loop import OutOfTime, Run, Schedule, leads, train
 
 from . import faces as stores
-from .augment import Augment, augment
+from .augment import Augment
 from .data import DataConfig, Sampler, chosen, noisy
 from .faces import Faces
+from .live import Targets
 from .losses import Diverged, Learner, LossConfig
-from .net import Sizes, embed, to_input
+from .net import Sizes
+from .views import Views
+from .watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Config:
     seed: int = 0
     loss: str = "sphereface2"
     mixed: bool = True  # bfloat16 where CUDA is
+    minutes: float = 0.0  # 0: the rate falls by steps; else by the clock, and then it is finished
+    keep: float = 0.0  # the net's running mean, decaying by this a step, is what is kept
+    watch: int = 0  # steps between two looks at the dev people: dev.jsonl
     data: DataConfig = field(default_factory=DataConfig)
     sizes: Sizes = field(default_factory=Sizes)
     augment: Augment = field(default_factory=Augment)
@@ -37,61 +43,80 @@ class Config:
     schedule: Schedule = field(default_factory=Schedule)
 
 
+@dataclass(frozen=True, slots=True)
+class Timed(Schedule):
+    """The same fall of the rate by the clock, over `minutes` from `began` (time.monotonic())."""
+
+    minutes: float = 1.0
+    began: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self.began + 60 * self.minutes
+
+    def factor(self, step: int) -> float:
+        share = min(1.0, (time.monotonic() - self.began) / (60 * self.minutes))
+        warm = min(1.0, (step + 1) / 50)
+        return warm * Schedule.factor(self, max(50, round(share * self.steps)))
+
+
 class Material:
-    """Training pictures in memory, at the net's size."""
+    """Training pictures in memory: at the net's size, or whole where a live teacher looks on."""
 
     def __init__(self, config: Config, faces: Faces | None = None) -> None:
         whole = stores.load(Path(config.data.folder)) if faces is None else faces
         kept = chosen(whole, config.data)
         if len(kept.people) < 2:
             raise ConfigError(f"{config.data.folder} leaves fewer than two people to learn from")
-        self.faces = kept.scaled(config.sizes.size)
+        self.faces = kept if config.losses.live else kept.scaled(config.sizes.size)
+        self.dev = whole.part("dev")
         self.classes = len(kept.people)
         self.labels = noisy(kept.person, self.classes, config.data.noise, config.seed)
-        self.teacher = None if kept.teacher is None else centred(kept.teacher)
-        if config.losses.teach and self.teacher is None:
+        if config.losses.teach and kept.teacher is None:
             raise ConfigError("no teacher's embeddings: training.prepare sphereface2 --teacher")
+        self.targets = None if kept.teacher is None else Targets(kept.teacher)
         self.sampler = Sampler(self.labels, config.data)
-
-
-def centred(teacher: Floats) -> Floats:
-    """Unit vectors about the mean: a teacher's embeddings all lie on one side of the sphere."""
-    away = teacher - np.nanmean(teacher, 0)
-    return np.asarray(away / np.linalg.norm(away, axis=1, keepdims=True), np.float32)
 
 
 def learner(config: Config, classes: int) -> Learner:
     torch.manual_seed(config.seed)
-    return Learner(config.loss, config.losses, config.sizes, classes)
+    return Learner(config.loss, config.losses, config.sizes, classes, config.keep)
 
 
 def fit(config: Config, run: Run, material: Material) -> bool:
     """Trains as far as time allows; whether it is finished. Diverged where the loss blew up."""
     model = learner(config, material.classes).to(run.device)
-    model.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
-    seen = _spread(model, run.device)
-    ranks, rank = _ranks()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
+    seen, views = _spread(model, run.device), Views(config, material, run.device, _ranks())
+    watch = Watch(run.folder, config, material) if config.watch and leads() else None
+    mixed = config.mixed and run.device.type == "cuda"
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         model.head.begin(step)
-        rows = material.sampler.rows(rng, ranks)[rank::ranks]
-        pixels = to_input(torch.from_numpy(material.faces.pixels[rows]).to(run.device),
-                          config.sizes.size)  # fmt: skip
-        pixels = augment(pixels, config.augment, rng)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        labels = torch.from_numpy(material.labels[rows]).to(run.device)
-        teacher = None if material.teacher is None else torch.from_numpy(material.teacher[rows])
-        taught = None if teacher is None else teacher.to(run.device)
-        mixed = config.mixed and run.device.type == "cuda"
+        model.follow(step)
+        if watch and step and step % config.watch == 0:
+            watch.look(step, model.learnt)
+        pixels, labels, taught = views.draw(rng)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=mixed):
             parts: dict[str, Tensor] = seen(pixels, labels, taught)
         return _finite(parts, step)
 
+    schedule, run = _timed(config, run)
     try:
-        train(run, "learner", model, loss, config.schedule)
+        train(run, "learner", model, loss, schedule)
     except OutOfTime:
-        return False
+        return isinstance(schedule, Timed) and schedule.over
     return True
+
+
+def _timed(config: Config, run: Run) -> tuple[Schedule, Run]:
+    """A schedule by the clock, where that is wanted, and a run that ends with it."""
+    if not config.minutes:
+        return config.schedule, run
+    began = time.monotonic()
+    told = asdict(config.schedule) | {"steps": 10_000_000}
+    schedule = Timed(**told, minutes=config.minutes, began=began)
+    return schedule, replace(run, until=min(run.until, began + 60 * config.minutes))
 
 
 def _finite(parts: dict[str, Tensor], step: int) -> dict[str, Tensor]:
@@ -133,15 +158,4 @@ def trained(folder: Path) -> tuple[Config, nn.Module, Tensor]:
     saved = torch.load(file, map_location="cpu", weights_only=True)["net"]
     model = learner(config, len(saved["head.weight"]))
     model.load_state_dict(saved)
-    return config, model.eval().net, saved["head.weight"]
-
-
-@torch.no_grad()
-def embeddings(net: nn.Module, pixels: Bytes, size: int, flip: bool = True) -> Floats:
-    """Unit embeddings (n, d) of crops (n, h, w, 3)."""
-    device = next(net.parameters()).device
-    out = []
-    for k in range(0, len(pixels), 128):
-        x = to_input(torch.from_numpy(np.array(pixels[k : k + 128])).to(device), size)
-        out.append(embed(net, x, flip).cpu().numpy())
-    return np.concatenate(out)
+    return config, model.eval().learnt, saved["head.weight"]

@@ -18,7 +18,7 @@ from engine.types import Floats
 from engine.verify import cohort as cohorts
 from engine.verify.cohort import Cohort
 from engine.verify.decision import Candidate, DecisionConfig, Stream
-from engine.verify.scores import ScoreModel
+from engine.verify.scores import ScoreModel, Stays
 
 from . import clips as recordings
 from .faces import Faces
@@ -26,7 +26,7 @@ from .trials import Model
 
 SECONDS, STRANGERS_A_CLIP = 3.0, 6
 GALLERIES = (1, 20, 300)
-HEAD = f"{'':28}{'gallery':>9}{'streams':>9}{'matched':>9}{'':11}{'median':>10}"
+HEAD = f"{'':35}{'gallery':>9}{'streams':>9}{'matched':>9}{'':11}{'median':>10}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,28 @@ def recorded(
     return Outcome(len(templates) + 1, count, len(times), np.array(times, np.float32))
 
 
+def recorded_strangers(
+    model: ScoreModel, config: DecisionConfig, clips: list[Recording], people: list[Floats],
+    gallery: int, draws: int = 20, seed: int = 0,
+) -> Outcome:  # fmt: skip
+    """Real recordings before galleries, drawn anew each time, of people who are not in them."""
+    rng, times = np.random.default_rng([seed, gallery, 2]), []
+    templates = np.stack([unit(e.mean(0)) for e in people])
+    seen = [(c.t - c.t[0], c.embeddings) for c in clips]
+    for stream_seen in tqdm(seen * draws, "strangers' recordings", mininterval=2):
+        enrolled = Enrolled(rng.permutation(templates)[:gallery])
+        t = matched_at(model, config, enrolled, stream_seen, None)
+        times += [t] if t is not None else []
+    return Outcome(gallery, len(seen) * draws, len(times), np.array(times, np.float32))
+
+
+def independent(model: ScoreModel) -> ScoreModel:
+    """As if each frame were news: what the correction for correlated frames is held against."""
+    return replace(model, strangers=Stays(0.0, 1e-6), enrolled=Stays(0.0, 1e-6))
+
+
 def row(name: str, o: Outcome) -> str:
     """One line of the table."""
     share = 100 * o.matched / max(o.streams, 1)
     median = f"{np.median(o.seconds):.2f} s" if len(o.seconds) else "-"
-    return f"{name:28}{o.gallery:>9}{o.streams:>9}{o.matched:>9}{share:>9.2f} %{median:>10}"
+    return f"{name:35}{o.gallery:>9}{o.streams:>9}{o.matched:>9}{share:>9.2f} %{median:>10}"

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.capture.video import VideoFile
 from engine.errors import ConfigError
 from engine.model import open_model, open_session
 from engine.types import Bytes, FaceCrop, Floats
@@ -73,6 +72,8 @@ class Templates:
 
 def _frames(file: Path) -> Iterator[Bytes]:
     """At most LOOKED frames, evenly spread."""
+    from engine.capture.video import VideoFile  # here: pictures need no reader of films
+
     count = sum(1 for _ in VideoFile(file).frames())
     step = max(1, count // LOOKED)
     for k, frame in enumerate(VideoFile(file).frames()):
