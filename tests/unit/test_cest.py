@@ -11,6 +11,7 @@ import torch
 from engine.head import INDEX, Head
 from engine.head.uv import face_uv, texel_map
 from training.cest import losses, raster, raster_torch, shade
+from training.cest.data import Batch
 from training.cest.losses import Ablation
 from training.cest.net import Cest, Sizes, canonical
 from training.cest.render_synthetic import basis, random_light
@@ -273,16 +274,15 @@ def test_an_untrained_net_gives_the_neutral_head_and_a_finite_loss(
     pictures = torch.rand(2, 3, 32, 32)
     found = net.geometry(pictures)
     assert torch.allclose(found.shape[0], model._get("neutral"), atol=1e-5)
-    pair = torch.tensor([1, 0])
-    parts = losses.photometric(net, pictures, found, torch.zeros(2).long(), pair, Ablation())
+    batch = Batch(pictures, torch.zeros(2, 468, 2), torch.zeros(2).long(), torch.tensor([1, 0]))
+    _, *maps = net.appearance(pictures, found.placed)
+    parts = losses.photometric(net, batch, found, (maps[0], maps[1]), Ablation())
     total = sum(parts.values())
-    total.backward()
+    total.backward(retain_graph=True)
     assert set(parts) == {"swapped", "mirrored"} and torch.isfinite(total)
     assert float(net.viewpoint.body[-1].bias.grad.abs().sum()) > 0
     assert float(net.illumination.body[-1].bias.grad.abs().sum()) > 0
-    only = losses.photometric(
-        net, pictures, found, torch.zeros(2).long(), pair, Ablation(no_symmetry=True)
-    )
+    only = losses.photometric(net, batch, found, (maps[0], maps[1]), Ablation(no_symmetry=True))
     assert set(only) == {"swapped"}
 
 

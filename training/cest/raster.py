@@ -18,7 +18,7 @@ from engine.types import Floats, Ints
 
 from . import raster_torch
 
-LEAST = 1e-9  # square pixels: a smaller triangle is seen edge on
+LEAST = raster_torch.LEAST
 
 
 def _start_threads() -> None:
@@ -85,7 +85,7 @@ def visible(points: Tensor, faces: Tensor, size: int) -> Hits:
         held = points.detach().numpy()
         triangle = torch.from_numpy(_visible(np.ascontiguousarray(held), faces.numpy(), size))
     batch, pixel = (triangle >= 0).nonzero(as_tuple=True)
-    counts = torch.bincount(batch, minlength=len(points))
+    counts = (triangle >= 0).sum(1)
     starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     return Hits(size, starts, batch, pixel, triangle[batch, pixel].long())
 
@@ -118,9 +118,11 @@ def _visible(points: Floats, faces: Ints, size: int) -> NDArray[np.int32]:
 def interpolate(points: Tensor, values: Tensor, faces: Tensor, hits: Hits) -> Tensor:
     """Values (b, v, c) of vertices at the pixels (n, c); gradients to the points' x and y too."""
     if points.is_cuda:
-        corners = faces[hits.triangle]
-        weights = barycentric(points[hits.batch[:, None], corners, :2], hits.places)
-        return torch.einsum("nk,nkc->nc", weights, values[hits.batch[:, None], corners])
+        corners = faces[hits.triangle] + hits.batch[:, None] * values.shape[1]
+        both = torch.cat([points[..., :2], values], 2).flatten(0, 1)
+        there = raster_torch.rows(both, corners)
+        weights = barycentric(there[..., :2], hits.places)
+        return torch.einsum("nk,nkc->nc", weights, there[..., 2:])
     return _Interpolate.apply(points, values, faces, hits)  # type: ignore[no-any-return]
 
 

@@ -26,6 +26,7 @@ def main(argv: list[str]) -> None:
     config = _config(args)
     threads = max(1, args.threads)
     torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True  # all pictures have one size
     numba.set_num_threads(min(threads, numba.get_num_threads()))
     if args.rows is not None:
         to = args.to or Path("runs/cest-rows")

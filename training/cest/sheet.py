@@ -39,7 +39,7 @@ def choose(faces: Faces, people: int) -> list[tuple[Clip, int]]:
 
 def row(net: Cest, faces: Faces, clip: Clip, frame: int) -> Bytes:
     """The layers of one frame side by side."""
-    batch = data.in_order(faces, net.sizes.size, clip, np.array([frame], np.int32))
+    batch = data.in_order(faces, net.sizes.size, clip, np.array([frame], np.int32), net.device)
     tiles = layers(net, measure.look(net, batch))
     return np.concatenate([tiles[name] for name in COLUMNS], 1)
 
@@ -49,9 +49,9 @@ def layers(net: Cest, seen: Seen) -> dict[str, Bytes]:
     """Tiles (SIDE, SIDE, 3) by name."""
     picture = seen.batch.pictures[:1]
     surface = losses.surface(net, seen.found.placed[:1], seen.light[:1])
-    plain = losses.surface(net, seen.found.placed[:1], _from_above(net))
+    plain = losses.surface(net, seen.found.placed[:1], _from_above().to(net.device))
     texels = seen.reflectance.shape[-1]
-    grey = torch.full((1, 3, texels, texels), GREY)
+    grey = picture.new_full((1, 3, texels, texels), GREY)
     colour = raster.sample(seen.reflectance[:1], surface.uv, surface.hits)
     made = {
         "shape": losses.colours(plain, grey),
@@ -75,7 +75,7 @@ def _points(net: Cest, seen: Seen) -> list[Bytes]:
     return [np.rint(np.stack([p, p])).astype(np.int32) for p in marks]
 
 
-def _from_above(net: Cest) -> Tensor:
+def _from_above() -> Tensor:
     light = torch.zeros(1, shade.COUNT)
     light[0, :4] = torch.tensor([2.2, 0.5, 0.7, -0.2])
     return light
@@ -83,7 +83,7 @@ def _from_above(net: Cest) -> Tensor:
 
 def _tile(picture: Tensor) -> Bytes:
     """(1, 3, s, s) in [0, 1] -> (SIDE, SIDE, 3)."""
-    values = picture[0].clamp(0, 1).permute(1, 2, 0).numpy() * 255
+    values = picture[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255
     resized = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(np.rint(resized).astype(np.uint8))
 
