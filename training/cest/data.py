@@ -116,7 +116,8 @@ def load(folder: Path, part: Part, most: int | None = None, more: Path | None = 
     for kind in ("clip-*", "photos-*", f"synthetic-{part}-*"):
         read = 0
         where = more if more is not None and kind.startswith("synthetic") else folder
-        for file in sorted(where.glob(f"{kind}.npz")):
+        whole = (f for f in where.glob(f"{kind}.npz") if not f.stem.endswith(".new"))
+        for file in sorted(whole):
             found = [c for c in _read(file) if c.source == "synthetic" or part_of(c.person) == part]
             clips += found
             read += bool(found)

@@ -98,7 +98,7 @@ def surface(net: Cest, placed: Tensor, light: Tensor) -> Surface:
 
 def colours(surface: Surface, reflectance: Tensor) -> Tensor:
     """(n, c) of the pixels, of reflectances (b, c, t, t): several at once by their channels."""
-    return shade.lit(raster.sample(reflectance, surface.uv, surface.hits), surface.bright)
+    return shade.lit(raster.sample(reflectance, surface.uv, surface.hits.batch), surface.bright)
 
 
 def pixels_of(pictures: Tensor, hits: raster.Hits) -> Tensor:

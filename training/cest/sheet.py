@@ -52,7 +52,7 @@ def layers(net: Cest, seen: Seen) -> dict[str, Bytes]:
     plain = losses.surface(net, seen.found.placed[:1], _from_above().to(net.device))
     texels = seen.reflectance.shape[-1]
     grey = picture.new_full((1, 3, texels, texels), GREY)
-    colour = raster.sample(seen.reflectance[:1], surface.uv, surface.hits)
+    colour = raster.sample(seen.reflectance[:1], surface.uv, surface.hits.batch)
     made = {
         "shape": losses.colours(plain, grey),
         "reflectance": colour,
