@@ -172,8 +172,8 @@ class Batches:
         self._pixels = torch.from_numpy(np.concatenate([c.pixels for c in clips])).to(self.device)
         self._points = torch.from_numpy(np.concatenate([c.points for c in clips])).to(self.device)
         self._answers = Answers([c.known for c in faces.renders], self.device) if told else None
-        begins = self._answers.begin if self._answers else []
-        self._told = {id(c): int(b) for c, b in zip(faces.renders, begins, strict=False)}
+        begins: list[int] = self._answers.begin.tolist() if self._answers else []
+        self._told = {id(c): b for c, b in zip(faces.renders, begins, strict=False)}
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """A random batch."""
@@ -232,7 +232,7 @@ class Batches:
         back = np.linalg.inv(linear)
         theta = np.concatenate([back, -(back @ shift[:, :, None])], 2)
         theta[flip, :, 0] *= -1  # a flipped picture is read from right to left
-        side = (len(at), 3, self._size, self._size)
+        side = [len(at), 3, self._size, self._size]
         grid = functional.affine_grid(self._to(theta), side, align_corners=False)
         stored = self._pixels.index_select(0, at).permute(0, 3, 1, 2).float()
         return functional.grid_sample(stored, grid, padding_mode="border", align_corners=False)
