@@ -135,7 +135,7 @@ def photographs(net: Cest, faces: Faces, got: _Gathered, most: int) -> None:
     own = Faces(shown, faces.room)
     batches = data.Batches(own, net.sizes.size, data.Mix(0, 0, 2, 0), data.STILL, net.device)
     for k in range(0, len(shown), measure.AT_ONCE):
-        groups = [(clip, np.zeros(1, np.int32)) for clip in shown[k : k + measure.AT_ONCE]]
+        groups: data.Groups = [(c, np.zeros(1, np.int32)) for c in shown[k : k + measure.AT_ONCE]]
         seen = measure.look(net, batches.assemble(groups, np.random.default_rng(0)))
         got.add(
             photo_landmarks=measure.landmark_errors(seen.marks(net), seen.wanted()),
