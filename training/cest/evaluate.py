@@ -270,7 +270,7 @@ def main(argv: list[str]) -> None:
     swap, averaging = swap_and_averaging(net, config, faces)
     tell(f"seconds a training step: swap {swap:.3f}, averaging {averaging:.3f}")
     if args.sheet:
-        sheet.write(args.sheet, nets, faces)
+        sheet.write(args.sheet, nets, faces, drawn=args.drawn)
         tell(str(args.sheet))
 
 
@@ -279,6 +279,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, nargs="+", required=True, metavar="RUN")
     parser.add_argument("--data", type=Path, help="crops; the first run's own if not given")
     parser.add_argument("--sheet", type=Path, help="write a sheet of pictures here (png)")
+    parser.add_argument("--drawn", action="store_true", help="with drawn people on it alone")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("--quick", action="store_true", help="a few clips of each person only")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")

@@ -19,9 +19,11 @@ COLUMNS = ("picture", "shape", "reflectance", "light", "together", "texture", "i
 GREY = 0.65
 
 
-def write(file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8) -> None:
-    """One block of rows for each net: the same faces for all."""
-    chosen = choose(faces, people)
+def write(
+    file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8, drawn: bool = False
+) -> None:
+    """One block of rows for each net: the same faces for all; `drawn` ones may be shown to all."""
+    chosen = choose(faces, 0 if drawn else people, people if drawn else 2)
     blocks = []
     for name, net in nets.items():
         blocks.append(_title(name))
@@ -29,12 +31,13 @@ def write(file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8) -> N
     cv2.imwrite(str(file), cv2.cvtColor(np.concatenate(blocks), cv2.COLOR_RGB2BGR))
 
 
-def choose(faces: Faces, people: int) -> list[tuple[Clip, int]]:
-    """Clips of people first, then photographs, then two renders; different people."""
+def choose(faces: Faces, people: int, renders: int) -> list[tuple[Clip, int]]:
+    """Clips of people first, then photographs, then renders; different people."""
     clips = [own[0] for own in faces.people]
     photographs = faces.photographs[:: max(1, len(faces.photographs) // max(1, people))]
     real = (clips + photographs)[:people]
-    return [(clip, len(clip.pixels) // 2) for clip in real + faces.renders[:2]]
+    moving = [clip for clip in faces.renders if "light" not in clip.name]
+    return [(clip, len(clip.pixels) // 2) for clip in real + moving[:renders]]
 
 
 def row(net: Cest, faces: Faces, clip: Clip, frame: int) -> Bytes:
