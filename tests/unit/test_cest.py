@@ -190,6 +190,17 @@ def test_the_rasteriser_sees_what_is_nearest(model: FaceModel) -> None:
     assert torch.allclose(raster.interpolate(points, values, faces, hits), again, atol=2e-3)
 
 
+def test_weights_in_a_narrow_triangle_are_finite_and_right() -> None:
+    """Of a face seen from the side there are many; dot products lose their area."""
+    corners = torch.tensor([[[10.0, 10.0], [40.0, 40.0001], [70.0, 70.0006]]])
+    found = raster.barycentric(corners, torch.tensor([[40.0, 40.0]]))
+    a, b, c = corners[0].double()
+    area = (b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]
+    assert float(area) > raster.LEAST
+    assert torch.isfinite(found).all() and float(found.sum()) == pytest.approx(1, abs=1e-4)
+    assert float(found.abs().max()) < 3
+
+
 def test_gradients_of_the_rasteriser_against_finite_differences() -> None:
     """Moving a corner a little moves what the pixels show as the gradient says."""
     points = torch.tensor([[[1.3, 9.2, 0], [9.1, 8.4, 0], [4.7, 0.9, 0]]])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LEAST = 1e-9  # square pixels: a smaller triangle is seen edge on
+LEAST = 1e-4  # square pixels, twice: a smaller triangle is seen edge on
 DEPTHS, NUMBERS = 1 << 30, 1 << 24  # how depth and a triangle's number share an integer
 
 
@@ -39,16 +39,18 @@ class Hits:
 def barycentric(corners: Tensor, places: Tensor) -> Tensor:
     """Weights (n, 3) of places (n, 2) in triangles (n, 3, 2): the supplement's eq. 12.
 
-    There d_kj is printed as d_k . d_i; it is d_k . d_j.
+    Written with cross products, which are the same numbers: in the printed differences of dot
+    products a narrow triangle's area is lost to rounding, and a weight becomes infinite or none.
     """
     d_i, d_j = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     d_k = places - corners[:, 0]
-    d_ii, d_jj, d_ij = (d_i * d_i).sum(1), (d_j * d_j).sum(1), (d_i * d_j).sum(1)
-    d_ki, d_kj = (d_k * d_i).sum(1), (d_k * d_j).sum(1)
-    scale = d_ii * d_jj - d_ij**2
-    second = (d_jj * d_ki - d_ij * d_kj) / scale
-    third = (d_ii * d_kj - d_ij * d_ki) / scale
+    area = _cross(d_i, d_j)
+    second, third = _cross(d_k, d_j) / area, _cross(d_i, d_k) / area
     return torch.stack([1 - second - third, second, third], 1)
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def visible(points: Tensor, faces: Tensor, size: int) -> Hits:
