@@ -107,7 +107,7 @@ def test_losses_fall_the_table_is_made_and_the_export_answers(
 
     table_and_sheet(tmp_path, whole, tiny)
 
-    model = open_model(recipe.export(whole, tmp_path / "model"))
+    model = open_model(recipe.export(whole, tmp_path / "model", appearance=whole))
     assert max(model.about["onnx_difference"].values()) < 1e-4, "the graphs are the same"
     assert 0 < max(model.about["halves_difference"].values()) < 0.01
     answers_as_torch(model.path, steps.load_net(whole)[1])
