@@ -61,7 +61,7 @@ def serving(
     intake = Intake(browser.kinds, browser.take) if browser else None
     server = Server(
         config.deliver, clock, delay, stats, about, intake, routes, outside.notice_viewer,
-        watching.notary.attend if watching.notary else None,
+        watching.notary.attend if watching.notary else None, prompt=not watching.hears,
     )  # fmt: skip
     outside.watching = lambda: server.watching
     outside.figures = server.published

@@ -169,6 +169,8 @@ def connect(
     heard, passed_on = hear(flow, senses, outside, watching.belongs, config.seconds, stop)
     source, camera = senses.sound, senses.camera
     writers, worlds, sounds, pictures = parts.writers, list[Any](), list[Any](), list[Any]()
+    # A camera alone is to be seen at once: where drawing is slow a frame that waits is only late.
+    waiting = FRAMES if watching.hears else 1
     if outside.motion:
         worlds.append(moved := flow.channel("motion out", FRAMES))
         frames = flow.channel("motion to tell", FRAMES)
@@ -184,10 +186,10 @@ def connect(
         flow.run(filmed, Each("write pictures", writers.push_picture))
     if server:
         sounds.append(aloud := flow.channel("sound out", WAITING))
-        pictures.append(shown := flow.channel("pictures", FRAMES))
+        pictures.append(shown := flow.channel("pictures", waiting))
         flow.start(server.run(shown, aloud))
     if parts.renderer:
-        worlds.append(drawn := flow.channel("worlds to draw", FRAMES))
+        worlds.append(drawn := flow.channel("worlds to draw", waiting))
         flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching)), to=pictures)
     scenery = Scenery(flow, config, parts, senses, watching, worlds, outside, clock, stop)
     if camera:

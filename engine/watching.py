@@ -4,6 +4,7 @@ speech and idle life make of the same moment, or recognised, where the scene ask
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,7 @@ from .verify.synchrony import Synchrony
 from .voices import Model
 from .voices.belong import Belongs
 
+SILENT = 0.25  # seconds without a frame after which the pace's own worlds are shown
 CHANGES = 64  # of who is there, that may wait to be told
 
 
@@ -230,13 +232,18 @@ class Watching:
     ) -> None:
         """Each world with what was seen by then: of a file exactly that, live what has come."""
         assert self.drive is not None
-        loop = asyncio.get_running_loop()
+        lead = None
+        if flow.live and not self.hears:
+            lead = Lead(self.drive, flow, sinks)
+            flow.start(lead.follow(tracked))
         async for world in spoken:
-            await self._catch_up(tracked, world.t, flow.live)
-            made = await loop.run_in_executor(
-                flow.pool, stage.push, [self.drive], [world], flow.stats
-            )
-            await stage.send(made, sinks)
+            if lead is None:
+                await self._catch_up(tracked, world.t, flow.live)
+                await send_driven(self.drive, world, flow, sinks)
+            else:
+                await lead.rest(world)
+        if lead is not None:
+            await lead.end()
         for sink in sinks:
             await sink.close()
         async for item in tracked:  # what nobody speaks to any more is tracked for the files
@@ -249,6 +256,53 @@ class Watching:
                 self.drive.see(await anext(tracked))
             except StopAsyncIteration:
                 return
+
+
+async def send_driven(
+    drive: Drive, world: World, flow: Flow, sinks: Sequence[Channel[World]]
+) -> None:
+    """The world as the camera moves it, made in the pool."""
+    loop = asyncio.get_running_loop()
+    made = await loop.run_in_executor(flow.pool, stage.push, [drive], [world], flow.stats)
+    await stage.send(made, sinks)
+
+
+class Lead:
+    """Where the camera alone moves the face: each frame makes a world as soon as it is tracked.
+
+    Waiting for the next tick of the pace would show it half a tick late on average. The pace's own
+    worlds lend the rest of the moment, and go on where no frame came for a while.
+    """
+
+    def __init__(self, drive: Drive, flow: Flow, sinks: Sequence[Channel[World]]) -> None:
+        self._drive, self._flow, self._sinks = drive, flow, sinks
+        self._rest: World | None = None
+        self._shown = float("-inf")
+        self._turn = asyncio.Lock()  # a world at a time, in the order of time
+
+    async def rest(self, world: World) -> None:
+        """The pace's world of a moment: shown where the camera says nothing."""
+        self._rest = world
+        if world.t - self._drive.newest > SILENT:
+            await self._show(world)
+
+    async def follow(self, tracked: Channel[Tracked]) -> None:
+        async for item in tracked:
+            self._drive.see(item)
+            if (rest := self._rest) is not None:
+                face, motion = replace(rest.face, t=item.t), replace(rest.motion, t=item.t)
+                await self._show(replace(rest, t=item.t, face=face, motion=motion))
+
+    async def end(self) -> None:
+        """Nothing is shown from now on."""
+        async with self._turn:
+            self._shown = float("inf")
+
+    async def _show(self, world: World) -> None:
+        async with self._turn:
+            if world.t > self._shown:
+                self._shown = world.t
+                await send_driven(self._drive, world, self._flow, self._sinks)
 
 
 async def gather(said: Channel[Evidence], fusion: Fusion) -> None:

@@ -138,17 +138,20 @@ class _Meter:
 
     def __init__(self, writer: SummaryWriter | None, every: int) -> None:
         self.writer, self.every = writer, every
-        self._sums: dict[str, float] = {}
+        self._sums: dict[
+            str, Tensor
+        ] = {}  # on the device, which nobody waits for until they are told
         self._count = 0
 
     def add(self, step: int, parts: dict[str, Tensor], bar: "tqdm[int]") -> None:
         for name, value in parts.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach()
         self._count += 1
         if self._count == self.every:
-            for name, total in self._sums.items():
-                self._write(name, total / self._count, step + 1)
-            shown = {name: f"{v / self._count:.4f}" for name, v in self._sums.items()}
+            means = {name: float(total) / self._count for name, total in self._sums.items()}
+            for name, mean in means.items():
+                self._write(name, mean, step + 1)
+            shown = {name: f"{mean:.4f}" for name, mean in means.items()}
             bar.set_postfix(shown, refresh=False)
             self._sums, self._count = {}, 0
 

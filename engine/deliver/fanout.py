@@ -93,13 +93,16 @@ class Fanout:
     """The two streams of a session, from raw values to every viewer's outlets."""
 
     def __init__(
-        self, clock: Clock, delay: float, stats: Stats, bits: int, pool: Executor | None = None
-    ) -> None:
-        """`pool` runs the encoders; two threads where none is given."""
+        self, clock: Clock, delay: float, stats: Stats, bits: int, pool: Executor | None = None,
+        prompt: bool = False,
+    ) -> None:  # fmt: skip
+        """`pool` runs the encoders; two threads where none is given. `prompt` pictures leave when
+        they are made and not when they are due: only sound waits, for lips."""
         self.outlets: set[Outlet] = set()
         self.pictures_at = float("-inf")  # session time at which the last picture came
         self.matte = False  # whether pictures go out as colour above alpha
         self._clock, self._stats, self.patience = clock, stats, Patience(delay)
+        self._prompt = prompt
         self.rate = Rate(bits)
         self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
         self._key_wanted, self._key_at = True, -_KEY_PAUSE
@@ -163,7 +166,8 @@ class Fanout:
     async def _hand_out(self, kind: str, source: Channel[Encoded]) -> None:
         async for encoded in source:
             due = encoded.t + self.patience.delay - (_SOUND_LEAD if kind == "audio" else 0)
-            await self._clock.sleep_until(due)
+            if kind == "audio" or not self._prompt:
+                await self._clock.sleep_until(due)
             self._stats.add(f"deliver.{kind} behind", self._clock.now() - due)
             for outlet in [o for o in self.outlets if o.kind == kind]:
                 if not outlet.offer(encoded):

@@ -66,7 +66,7 @@ class Server:
     `camera` (see engine.faces.report) and `background`. With an `intake` pages may send what
     it takes. `routes` are further pages behind the same guard; `attendance` is told of each
     viewer that "joined" or "left"; `vouch` says, to each connection by itself, who is before the
-    camera. `async with server:` binds the port, or raises DeliveryError.
+    camera; `prompt`: see Fanout. `async with server:` binds the port, or raises DeliveryError.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Server:
         routes: Iterable[web.RouteDef] = (),
         attendance: Attendance = lambda viewer, what: None,
         vouch: Vouch | None = None,
+        prompt: bool = False,
     ) -> None:
         if not is_loopback(config.host) and not config.tls:
             raise ConfigError(
@@ -89,7 +90,7 @@ class Server:
         self.viewers: dict[Viewer, asyncio.Task[None]] = {}
         self._config, self._clock = config, clock
         self._stats, self._info, self._intake = stats, info, intake
-        self._fanout = Fanout(clock, delay, stats, config.bits)
+        self._fanout = Fanout(clock, delay, stats, config.bits, prompt=prompt)
         self._numbers = itertools.count(1)
         self._routes, self._attendance = list(routes), attendance
         self._ice = Ice(config.ice)

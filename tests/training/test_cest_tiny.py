@@ -16,7 +16,6 @@ from engine.model import open_model
 from training import loop
 from training.cest import data, evaluate, recipe, rows, steps
 from training.cest.place import ROOM
-from training.cest.prepare import PAGE
 from training.cest.render_synthetic import (
     Known,
     Studio,
@@ -26,6 +25,7 @@ from training.cest.render_synthetic import (
     random_pose,
 )
 from training.cest.skins import random_skin
+from training.cest.sources import PAGE
 from training.cest.steps import Config
 
 TINY = Path(__file__).parents[2] / "configs/train/cest-tiny.toml"
@@ -107,7 +107,7 @@ def test_losses_fall_the_table_is_made_and_the_export_answers(
 
     table_and_sheet(tmp_path, whole, tiny)
 
-    model = open_model(recipe.export(whole, tmp_path / "model"))
+    model = open_model(recipe.export(whole, tmp_path / "model", appearance=whole))
     assert max(model.about["onnx_difference"].values()) < 1e-4, "the graphs are the same"
     assert 0 < max(model.about["halves_difference"].values()) < 0.01
     answers_as_torch(model.path, steps.load_net(whole)[1])
@@ -149,7 +149,7 @@ def test_rows_share_a_first_step_where_they_can_and_end_in_one_table(
     evaluate.main(["--rows", *folders, "--data", str(tiny.data.folder), "--quick"])
     told = capsys.readouterr().out
     assert "below independent with another's (wanted: 15 %)" in told
-    assert "seconds a training step, one thread: swap 0." in told
+    assert "seconds a training step: swap 0." in told
     assert steps.spent(tmp_path / "independent") > 0
 
 
@@ -182,12 +182,14 @@ def answers_as_torch(folder: Path, net: steps.Cest) -> None:
     assert reflectance.min() >= 0 and reflectance.max() <= 1
 
 
-def test_the_supervised_row_starts_warm(tmp_path: Path, tiny: Config) -> None:
-    warm = loop.Schedule(steps=4, rate=1e-3, save_every=2)
-    short = replace(tiny.first, steps=2), replace(tiny.second, steps=2)
-    config = replace(tiny, warm=warm, first=short[0], second=short[1])
-    assert run_in(tmp_path / "warm", config)
-    assert int(torch.load(tmp_path / "warm/warm.pt", weights_only=True)["step"]) == 4
+def test_the_told_row_learns_what_renders_hold(tmp_path: Path, tiny: Config) -> None:
+    config = replace(tiny, weights=replace(tiny.weights, truth=1.0))
+    assert steps.row_name(config) == "told of renders"
+    assert run_in(tmp_path / "told", config)
+    before = losses_of(config, steps.new_net(config))
+    after = losses_of(config, steps.load_net(tmp_path / "told")[1].train())
+    for name in ("rotation", "light", "albedo"):
+        assert after[name] < before[name], name
 
 
 def test_a_batch_keeps_groups_and_partners(tiny: Config) -> None:

@@ -11,7 +11,8 @@ import pytest
 from engine.errors import ConfigError
 from engine.head import Head
 from training.cest import data, place, prepare
-from training.cest.sources import Amounts, Item, clips, data_root, part_of, photographs
+from training.cest.render_synthetic import render_told
+from training.cest.sources import PAGE, Amounts, Item, clips, data_root, part_of, photographs
 from training.head.source import CACHE
 from training.head.teacher import MODEL_WHEEL, RUNTIME_WHEEL
 
@@ -56,7 +57,7 @@ def write(folder: Path) -> None:
     prepare.write_pack(folder / "photos-000.npz", [(one, seen), (two, seen)])
     prepare.write_pack(folder / "clip-b.npz", [(talks, seen)] * 3)
     prepare.write_pack(folder / "photos-001.npz", [])
-    (folder / prepare.PAGE).write_text(json.dumps({"size": 40, "room": place.ROOM}))
+    (folder / PAGE).write_text(json.dumps({"size": 40, "room": place.ROOM}))
 
 
 def test_packs_come_back_by_person_and_clip(tmp_path: Path) -> None:
@@ -70,6 +71,46 @@ def test_packs_come_back_by_person_and_clip(tmp_path: Path) -> None:
     assert batch.pictures.numpy() == pytest.approx(90 / 255, abs=1e-3)
     middle = 2 * (19.5 - 20) / 32  # the stored crop's middle is the picture's
     assert abs(batch.landmarks[0, 0, 0].item() + middle) < 0.02
+
+
+def test_packed_faces_are_read_as_they_were(tmp_path: Path) -> None:
+    """A tenth of the bytes or less; pictures a little, landmarks next to nothing off."""
+    whole, small = tmp_path / "whole", tmp_path / "small"
+    whole.mkdir()
+    rng = np.random.default_rng(0)
+    soft = [cv2.resize(rng.random((5, 5, 3)), (160, 160)) * 255 for _ in range(12)]
+    points = [front(0.5) + rng.normal(0, 3, 2) for _ in soft]
+    item = Item(person_on("train"), "voxceleb", Path("b.mp4"))
+    seen = [prepare.Seen(p.astype(np.uint8), m.astype(np.float32), 0.0) for p, m in
+            zip(soft, points, strict=True)]  # fmt: skip
+    prepare.write_pack(whole / "clip-b.npz", [(item, s) for s in seen])
+    prepare.write_pack(whole / "photos-000.npz", [])
+    (whole / PAGE).write_text(json.dumps({"size": 160, "room": place.ROOM}))
+    prepare.main(["--to", str(whole), "--pack", str(small), "--quality", "60"])
+    (before,), (after,) = (data.load(f, "train").clips for f in (whole, small))
+    assert np.abs(before.points - after.points).max() < 0.05
+    assert np.abs(before.pixels.astype(int) - after.pixels).mean() < 3
+    assert (small / "clip-b.npz").stat().st_size * 10 < (whole / "clip-b.npz").stat().st_size
+    with pytest.raises(ConfigError, match="training.prepare"):
+        prepare.main(["--to", str(tmp_path), "--pack", str(small)])
+
+
+def test_a_turned_render_is_turned_as_its_truth_says(tmp_path: Path) -> None:
+    """The known head under the known rotation lies where the moved picture's landmarks are."""
+    render_told(tmp_path, 40, people=1, workers=1, frames=3)
+    (tmp_path / PAGE).write_text(json.dumps({"size": 40, "room": place.ROOM}))
+    faces = data.load(tmp_path, "train")
+    mix, shake = data.Mix(real=0, synthetic=3, frames=2, photographs=0), data.Shake(turn=40)
+    batch = data.Batches(faces, 64, mix, shake, told=True).draw(np.random.default_rng(1))
+    truth, head = batch.truth, Head.load()
+    assert truth is not None and truth.rows.tolist() == list(range(6))
+    person = head.person(np.asarray(truth.identity[0]))
+    for k in range(6):
+        posed = head.pose(person, np.asarray(truth.expression[k])) @ truth.rotation[k].numpy().T
+        known = head.landmarks(posed, 468)[:, :2]
+        known, shown = (p - p.mean(0) for p in (known, batch.landmarks[k].numpy()))
+        scale = (known * shown).sum() / (known * known).sum()
+        assert np.linalg.norm(known * scale - shown, axis=1).mean() < 0.04  # perspective
 
 
 def test_nothing_prepared_is_said_in_one_line(tmp_path: Path) -> None:

@@ -192,9 +192,10 @@ class Inline(Executor):
         return done
 
 
-async def test_both_streams_leave_at_their_time_plus_the_delay():
+@pytest.mark.parametrize("prompt", [False, True])
+async def test_both_streams_leave_at_their_time_plus_the_delay_or_pictures_at_once(prompt):
     clock, delay = ManualClock(), 0.5
-    fanout = Fanout(clock, delay, Stats(), 500_000, Inline())
+    fanout = Fanout(clock, delay, Stats(), 500_000, Inline(), prompt)
     outlets = [(await opened(kind)) for kind in ("video", "audio")]
     fanout.outlets.update(outlet for outlet, _ in outlets)
     pictures, sound = Channel("pictures", 4), Channel("sound", 4)
@@ -209,7 +210,7 @@ async def test_both_streams_leave_at_their_time_plus_the_delay():
         for (_, waiting), kind in zip(outlets, ("video", "audio"), strict=True):
             if waiting.done():
                 left.setdefault(kind, (k + 1) * 0.01)
-    assert left["video"] == pytest.approx(0.2 + delay, abs=0.011)
+    assert left["video"] == (0.01 if prompt else pytest.approx(0.2 + delay, abs=0.011))
     assert left["audio"] == pytest.approx(
         0.2 - OPUS_DELAY / SOUND_RATE + delay - _SOUND_LEAD, abs=0.011
     )

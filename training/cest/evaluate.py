@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from engine.errors import ConfigError
 from engine.head import Head
-from training.loop import tell
+from training.loop import pick_device, tell
 
 from . import data, measure, sheet
 from .data import Clip, Faces
@@ -59,7 +59,7 @@ class Figures:
     light_correlation: float
     turning: float  # of the reflectance over that of the texture
     relit: float
-    step_seconds: float  # of one thread's time
+    step_seconds: float  # of one thread's time, or of a GPU
     cpu_minutes: float = 0.0  # that --rows spent on it; a shared first step is the full row's
 
 
@@ -130,9 +130,12 @@ def _clip(net: Cest, seen: Seen, got: _Gathered) -> None:
 def photographs(net: Cest, faces: Faces, got: _Gathered, most: int) -> None:
     """Held-out photographs, in batches."""
     shown = faces.photographs[: most * 40]
-    batches = data.Batches(faces, net.sizes.size, data.Mix(0, 0, 2, 0), data.STILL)
+    if not shown:
+        return
+    own = Faces(shown, faces.room)
+    batches = data.Batches(own, net.sizes.size, data.Mix(0, 0, 2, 0), data.STILL, net.device)
     for k in range(0, len(shown), measure.AT_ONCE):
-        groups = [(clip, np.zeros(1, np.int32)) for clip in shown[k : k + measure.AT_ONCE]]
+        groups: data.Groups = [(c, np.zeros(1, np.int32)) for c in shown[k : k + measure.AT_ONCE]]
         seen = measure.look(net, batches.assemble(groups, np.random.default_rng(0)))
         got.add(
             photo_landmarks=measure.landmark_errors(seen.marks(net), seen.wanted()),
@@ -192,18 +195,22 @@ def evaluate(net: Cest, config: Config, faces: Faces, most: int) -> Figures:
 
 
 def step_seconds(net: Cest, config: Config, faces: Faces, times: int = 3) -> float:
-    """One thread's seconds for a step with all losses, forth and back."""
+    """Seconds for a step with all losses, forth and back; on a CPU those of one thread."""
     mix = data.Mix(
         config.data.mix.real if faces.people else 0,
         config.data.mix.synthetic if faces.renders else 0, config.data.mix.frames,
         config.data.mix.photographs if faces.photographs else 0,
     )  # fmt: skip
-    trainer = Trainer(config, copy.deepcopy(net).train(), faces, torch.device("cpu"), mix)
+    device = net.device
+    trainer = Trainer(config, copy.deepcopy(net).train(), faces, device, mix)
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
     taken = []
     for k in range(times):
-        began = time.process_time()
-        trainer.second(k, np.random.default_rng(k))["total"].backward()
-        taken.append(time.process_time() - began)
+        began = clock()
+        total = trainer.second(k, np.random.default_rng(k))["total"]
+        total.backward()
+        float(total.detach())  # which a GPU is waited for by
+        taken.append(clock() - began)
     return float(np.median(taken))
 
 
@@ -246,7 +253,7 @@ def main(argv: list[str]) -> None:
     nets: dict[str, Cest] = {}
     faces: Faces | None = None
     for run in args.rows:
-        config, net = load_net(run)
+        config, net = load_net(run, pick_device(args.device))
         faces = faces or data.load(args.data or config.data.folder, "test")
         name = row_name(config)
         if name in rows:
@@ -261,9 +268,9 @@ def main(argv: list[str]) -> None:
     tell("\n".join(verdict(rows)))
     assert faces is not None  # there is a row at least
     swap, averaging = swap_and_averaging(net, config, faces)
-    tell(f"seconds a training step, one thread: swap {swap:.3f}, averaging {averaging:.3f}")
+    tell(f"seconds a training step: swap {swap:.3f}, averaging {averaging:.3f}")
     if args.sheet:
-        sheet.write(args.sheet, nets, faces)
+        sheet.write(args.sheet, nets, faces, drawn=args.drawn)
         tell(str(args.sheet))
 
 
@@ -272,8 +279,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, nargs="+", required=True, metavar="RUN")
     parser.add_argument("--data", type=Path, help="crops; the first run's own if not given")
     parser.add_argument("--sheet", type=Path, help="write a sheet of pictures here (png)")
+    parser.add_argument("--drawn", action="store_true", help="with drawn people on it alone")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("--quick", action="store_true", help="a few clips of each person only")
+    parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     missing = [str(run) for run in args.rows if not run.is_dir()]

@@ -26,8 +26,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine import config as settings
 from engine.errors import ConfigError, ModelError
 from engine.model import write_about
+from training.halves import halve, in_halves
 from training.loop import tell
-from training.meshtalk.export import halve, in_halves
 
 from .net import BASE_VIEW, Cest
 from .place import MIDDLE_Y, SIDE
@@ -70,9 +70,13 @@ def _shown(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
-def export(run: Path, to: Path, figures: Path | None = None) -> Path:
+def export(
+    run: Path, to: Path, figures: Path | None = None, appearance: Path | None = None
+) -> Path:
     """Writes both nets of a run, compared with torch, and about.json with evaluate's figures."""
     config, trained = load_net(run)
+    if appearance is not None:
+        _take_appearance(config, trained, appearance)
     net = as_stored(trained)
     to.mkdir(parents=True, exist_ok=True)
     nets = {TRACK: Track(net).eval(), APPEARANCE: Appearance(net).eval()}
@@ -84,6 +88,14 @@ def export(run: Path, to: Path, figures: Path | None = None) -> Path:
     more = about(config, net, off, _metrics(config, figures))
     write_about(to, list(nets), **more, halves_difference=_short(halves))
     return to
+
+
+def _take_appearance(config: Config, net: Cest, run: Path) -> None:
+    """Reflectance and illumination of another run: what they are given is never trained by them."""
+    other_config, other = load_net(run)
+    if other_config.sizes != config.sizes:
+        raise ConfigError(f"{run} has nets of other sizes: they do not fit together")
+    net.reflectance, net.illumination = other.reflectance, other.illumination
 
 
 @torch.no_grad()
@@ -213,5 +225,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("--to", type=Path, help="the model's folder; RUN/model if not given")
     parser.add_argument("--figures", type=Path, help="what training.evaluate --json wrote")
+    parser.add_argument(
+        "--appearance", type=Path, metavar="RUN", help="reflectance and light of it"
+    )
     args = parser.parse_args(argv)
-    tell(str(export(args.run, args.to or args.run / "model", args.figures)))
+    tell(str(export(args.run, args.to or args.run / "model", args.figures, args.appearance)))

@@ -12,9 +12,14 @@ from torch import Tensor
 from training.head.landmarks import EYES, INNER_LIPS, LID_LOWER, LID_UPPER, LIP_PAIRS, OUTER_LIPS
 
 from . import raster, shade
+from .data import Batch
 from .net import Cest, Estimate
 from .shape import to_pixels
 
+PAIRED = (
+    [*LID_UPPER["Left"], *LID_UPPER["Right"], *(a for a, _ in LIP_PAIRS)],
+    [*LID_LOWER["Left"], *LID_LOWER["Right"], *(b for _, b in LIP_PAIRS)],
+)
 FINE = 4.0  # how much more a landmark of lids and lips counts
 
 
@@ -24,8 +29,10 @@ class Weights:
 
     photometric: float = 1.0
     landmarks: float = 5.0
+    openings: float = 2.0  # of eyes and mouth, whose lids and lips landmarks tell apart
     identity: float = 2e-4  # of the sum of squared standard deviations
     expression: float = 1e-3  # of the sum of squared weights
+    truth: float = 0.0  # of the renders' known parameters: a row of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,14 @@ def landmarks(net: Cest, found: Estimate, wanted: Tensor, weights: Tensor) -> Te
     """Mean absolute distance along x and y, in halves of the picture's side."""
     made = net.model.landmarks(found.placed, 468)[..., :2]
     return ((made - wanted).abs().sum(-1) * weights).mean()
+
+
+def openings(net: Cest, found: Estimate, wanted: Tensor, pairs: Tensor) -> Tensor:
+    """Mean absolute difference of what lies between upper and lower lids and lips (2, k)."""
+    upper, lower = pairs
+    made = net.model.landmarks(found.placed, 468)[..., :2]
+    gaps = [m.index_select(1, upper) - m.index_select(1, lower) for m in (made, wanted)]
+    return (gaps[0] - gaps[1]).abs().sum(-1).mean()
 
 
 def regulariser(found: Estimate, weights: Weights) -> Tensor:
@@ -78,12 +93,12 @@ def surface(net: Cest, placed: Tensor, light: Tensor) -> Surface:
     values = torch.cat([uv, model.normals(placed)], 2)
     there = raster.interpolate(points, values, faces, hits)
     normals = torch.nn.functional.normalize(there[:, 2:], dim=1, eps=1e-6)
-    return Surface(hits, there[:, :2], shade.shading(normals, light[hits.batch]))
+    return Surface(hits, there[:, :2], shade.shading(normals, light.index_select(0, hits.batch)))
 
 
 def colours(surface: Surface, reflectance: Tensor) -> Tensor:
     """(n, c) of the pixels, of reflectances (b, c, t, t): several at once by their channels."""
-    return shade.lit(raster.sample(reflectance, surface.uv, surface.hits), surface.bright)
+    return shade.lit(raster.sample(reflectance, surface.uv, surface.hits.batch), surface.bright)
 
 
 def pixels_of(pictures: Tensor, hits: raster.Hits) -> Tensor:
@@ -107,19 +122,23 @@ def shared(reflectance: Tensor, group: Tensor, partner: Tensor, ablation: Ablati
     if ablation.no_consistency:
         return reflectance
     if not ablation.averaging:
-        return reflectance[partner]
+        return reflectance.index_select(0, partner)
     clips = int(group.max()) + 1
     total = reflectance.new_zeros((clips, *reflectance.shape[1:])).index_add(0, group, reflectance)
-    return (total / torch.bincount(group, minlength=clips)[:, None, None, None])[group]
+    mean = total / torch.bincount(group, minlength=clips)[:, None, None, None]
+    return mean.index_select(0, group)
 
 
 def photometric(
-    net: Cest, pictures: Tensor, found: Estimate, group: Tensor, partner: Tensor, ablation: Ablation
+    net: Cest, batch: Batch, found: Estimate, maps: tuple[Tensor, Tensor], ablation: Ablation
 ) -> dict[str, Tensor]:
-    """The terms `swapped` and `mirrored`: mean absolute difference over the face, in [0, 1]."""
-    _, reflectance, light = net.appearance(pictures, found.placed)
+    """The terms `swapped` and `mirrored`: mean absolute difference over the face, in [0, 1].
+
+    maps: reflectance (b, 3, t, t) and light (b, 9) of the batch's pictures.
+    """
+    pictures, (reflectance, light) = batch.pictures, maps
     seen = surface(net, found.placed, light)
-    drawn = [shared(reflectance, group, partner, ablation)]
+    drawn = [shared(reflectance, batch.group, batch.partner, ablation)]
     if not ablation.no_symmetry:
         drawn.append(reflectance.flip(-1))
     made = colours(seen, torch.cat(drawn, 1))

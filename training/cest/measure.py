@@ -27,7 +27,7 @@ LIDS = ((37, 41, 38, 40, 36, 39), (43, 47, 44, 46, 42, 45))  # of 68: two pairs,
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Estimates of a clip's frames, on the CPU."""
+    """Estimates of a clip's frames, on the net's device."""
 
     batch: Batch
     found: Estimate
@@ -38,11 +38,11 @@ class Seen:
     def marks(self, net: Cest) -> Floats:
         """(n, 68, 2) on the picture, in halves of its side."""
         made = net.model.landmarks(self.found.placed, 68)[..., :2]
-        return np.asarray(made.numpy(), np.float32)
+        return np.asarray(made.cpu().numpy(), np.float32)
 
     def wanted(self) -> Floats:
         """(n, 68, 2) the teacher's."""
-        return np.asarray(self.batch.landmarks[:, list(USUAL_68)].numpy(), np.float32)
+        return np.asarray(self.batch.landmarks[:, list(USUAL_68)].cpu().numpy(), np.float32)
 
 
 @torch.no_grad()
@@ -71,7 +71,7 @@ def photometric(net: Cest, seen: Seen, reflectance: Tensor, light: Tensor | None
         made = losses.colours(surface, reflectance[span]).clamp(0, 1)
         wanted = losses.pixels_of(seen.batch.pictures[span], surface.hits)
         off.append(losses.by_picture((made - wanted).abs().mean(1), surface.hits))
-    return np.asarray(torch.cat(off).numpy() * 255, np.float32)
+    return np.asarray(torch.cat(off).cpu().numpy() * 255, np.float32)
 
 
 def landmark_errors(made: Floats, wanted: Floats, outer: bool = False) -> Floats:
@@ -127,7 +127,7 @@ def jitter(net: Cest, picture: Tensor, times: int = 12) -> tuple[float, float]:
     """A still picture (3, s, s) with a camera's noise: landmarks' spread in pixels (mean of the
     68), and that of the least steady expression weight."""
     torch.manual_seed(0)
-    noisy = picture[None] + NOISE * torch.randn(times, *picture.shape)
+    noisy = picture[None] + NOISE * torch.randn(times, *picture.shape).to(picture.device)
     with torch.no_grad():
         found = net.geometry(noisy.clamp(0, 1))
     marks = net.model.landmarks(found.placed, 68)[..., :2] * (net.sizes.size / 2)
@@ -141,14 +141,15 @@ def jitter(net: Cest, picture: Tensor, times: int = 12) -> tuple[float, float]:
 def rotation_errors(seen: Seen, clip: Clip) -> Floats:
     """(n,) degrees."""
     true = torch.from_numpy(np.asarray(clip.known["rotation"], np.float32))
-    return np.asarray(angle(rodrigues(seen.found.view[:, 1:4]), true).numpy())
+    return np.asarray(angle(rodrigues(seen.found.view[:, 1:4].cpu()), true).numpy())
 
 
 def shape_errors(net: Cest, seen: Seen, neutral: Floats) -> Floats:
     """(n,) mean millimetres between the identity's faces, after scale and shift."""
-    nothing = torch.zeros(len(seen.found.identity), 52)
+    identity = seen.found.identity
+    nothing = identity.new_zeros(len(identity), 52)
     with torch.no_grad():
-        made = net.model(seen.found.identity, nothing)[:, : net.model.count].numpy() * UNIT
+        made = net.model(identity, nothing)[:, : net.model.count].cpu().numpy() * UNIT
     wanted = neutral[net.model.rows[: net.model.count]]
     wanted = wanted - wanted.mean(0)
     made = made - made.mean(1, keepdims=True)
@@ -159,7 +160,7 @@ def shape_errors(net: Cest, seen: Seen, neutral: Floats) -> Floats:
 def albedo_errors(seen: Seen, clip: Clip, net: Cest) -> tuple[float, float]:
     """Mean difference to the true reflectance, 0 to 255, after the one gain that fits best: of the
     net's reflectance, and of the texture taken for it. Over the texels that the picture shows."""
-    true = _true_albedo(clip, seen.reflectance.shape[-1])
+    true = _true_albedo(clip, seen.reflectance.shape[-1]).to(seen.reflectance.device)
     off: list[tuple[float, float]] = []
     for k in range(len(seen.reflectance)):
         there = shown(net, seen)[k]
@@ -196,7 +197,9 @@ def light_correlation(made: Tensor, true: Floats) -> float:
     normals[:, 2] = np.abs(normals[:, 2])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     basis = shade.harmonics(torch.from_numpy(normals)).numpy()
-    found = [correlation(basis @ a, basis @ b) for a, b in zip(made.numpy(), true, strict=True)]
+    found = [
+        correlation(basis @ a, basis @ b) for a, b in zip(made.cpu().numpy(), true, strict=True)
+    ]
     return float(np.nanmean(found))
 
 
@@ -216,7 +219,7 @@ def turning(texture: Tensor, reflectance: Tensor, there: Tensor) -> float:
 def relit(net: Cest, seen: Seen, clip: Clip) -> float:
     """A clip in which the light turns: frame 0's reflectance in each frame's own true light, with
     one gain for the clip, against the pictures, 0 to 255."""
-    true = torch.from_numpy(np.asarray(clip.known["light"], np.float32))
+    true = torch.from_numpy(np.asarray(clip.known["light"], np.float32)).to(seen.light.device)
     first = seen.reflectance[:1].expand_as(seen.reflectance)
     gain = seen.light[0, 0] / true[0, 0]
     return float(photometric(net, seen, first, true * gain)[1:].mean())
@@ -246,4 +249,4 @@ def each(
         if choose(clip) and counts[clip.person] < most:
             counts[clip.person] += 1
             frames = np.arange(len(clip.pixels), dtype=np.int32)
-            yield clip, look(net, data.in_order(faces, net.sizes.size, clip, frames))
+            yield clip, look(net, data.in_order(faces, net.sizes.size, clip, frames, net.device))

@@ -167,6 +167,10 @@ class Cest(nn.Module):
         even[0] = 1 / shade.FIRST
         self.register_buffer("even", even, persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        return self.even.device  # type: ignore[return-value,union-attr]
+
     def geometry(self, pictures: Tensor) -> Estimate:
         """Viewpoint, then shape given it, of pictures (b, 3, s, s) in [0, 1]."""
         view, identity, raw = self.parameters_of(pictures)
@@ -186,7 +190,7 @@ class Cest(nn.Module):
         held = placed.detach()
         facing = self.model.normals(held)[..., 2:]
         texels = self.model.texels(torch.cat([held[:, : self.model.count, :2], facing], -1))
-        grid = texels[..., :2] * texels.new_tensor([1.0, -1.0])
+        grid = torch.stack([texels[..., 0], -texels[..., 1]], -1)
         found = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
         return found * (texels[..., 2] > FACING)[:, None]
 

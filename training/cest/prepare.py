@@ -22,15 +22,15 @@ from training.head.teacher import Teacher
 from training.loop import tell
 
 from . import place
-from .render_synthetic import render
-from .sources import Amounts, Item, clips, data_root, part_of, photographs
+from .pack import pack
+from .render_synthetic import render, render_told
+from .sources import PAGE, Amounts, Item, clips, data_root, part_of, photographs
 
 PACK = 256  # photographs in one file
 SURE = 0.6  # the teacher must be so sure that it sees a face
 EVERY = {"train": {"grid": 9, "voxceleb": 5, "portraits": 3}, "test": {"grid": 3}}
 EVERY_OTHER = {"train": 5, "test": 2}  # frames, where the source is not named above
 MOST = 160  # frames of a clip
-PAGE = "dataset.json"
 LOOK = 256  # pixels of the crop that the teacher sees
 LOOK_ROOM = 1.0
 
@@ -164,7 +164,18 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--size", type=int, default=160, help="pixels; 1.25 of what a net sees")
     parser.add_argument("--renders", type=int, default=240, help="made-up people to draw")
     parser.add_argument("--teachers", type=Path, help="the landmark teacher's folder")
+    parser.add_argument("--told", type=int, metavar="N", help="draw N people for the row that is "
+                        "told what renders hold, and nothing else")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw them")
+    parser.add_argument("--pack", type=Path, metavar="DIR", help="make those of --to small, in DIR")
+    parser.add_argument("--quality", type=int, default=50, help="of packed pictures, 1 to 100")
     args = parser.parse_args(argv)
+    if args.pack is not None:
+        pack(args.to, args.pack, args.quality)
+        return tell(str(args.pack))
+    if args.told is not None:
+        render_told(args.to, args.size, args.told, args.workers)
+        return tell(str(args.to))
     if not 32 <= args.size <= 1024:
         raise ConfigError(f"--size {args.size}: choose 32 to 1024 pixels")
     cv2.setNumThreads(1)

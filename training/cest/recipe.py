@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numba
 import torch
 
 from engine import config as settings
@@ -24,9 +23,8 @@ from .steps import Config, fit, saved_config, write_config
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     config = _config(args)
-    threads = max(1, args.threads)
-    torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    torch.set_num_threads(max(1, args.threads))
+    torch.backends.cudnn.benchmark = True  # all pictures have one size
     if args.rows is not None:
         to = args.to or Path("runs/cest-rows")
         fit_rows(config, args.rows, to, pick_device(args.device), args.minutes)

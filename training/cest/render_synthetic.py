@@ -1,11 +1,13 @@
 """Pictures of our own head with everything known: person, expression, skin, light, pose.
 
 In training they are pictures like others (their landmarks are the teacher's); what is known of
-them is read in evaluation, and by the supervised warm start, which is a row of its own.
+them is read in evaluation, and by the row that is told of it (`weights.truth`), with more of them.
 """
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +163,12 @@ def random_person(rng: np.random.Generator, modes: int) -> Floats:
 
 
 def clip(
-    studio: Studio, teacher: Teacher, kind: str, count: int, rng: np.random.Generator
+    studio: Studio, teacher: Teacher | None, kind: str, count: int, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
-    """One person's pictures. kind `moves`: all changes; `light`: nothing but the light does."""
+    """One person's pictures. kind `moves`: all changes; `light`: nothing but the light does.
+
+    Landmarks are the teacher's where it sees the face; without one the head's own.
+    """
     identity = random_person(rng, len(studio.head.identity_basis))
     person, skin = studio.head.person(identity), random_skin(rng, _face_points(studio.head))
     still = Known(random_pose(rng), random_expression(rng), random_light(rng))
@@ -175,7 +180,7 @@ def clip(
         if kind == "moves":
             known = Known(random_pose(rng), random_expression(rng), random_light(rng))
         pixels, points = studio.draw(person, skin, known, dice)
-        found = _taught(teacher, pixels, points)
+        found = points if teacher is None else _taught(teacher, pixels, points)
         if found is None:
             continue
         row: dict[str, NDArray[Any]] = {
@@ -217,11 +222,39 @@ def render(to: Path, size: int, teachers: Path | None, clips: int, frames: int =
         file = to / f"synthetic-{part}-{kind}-{n:03d}.npz"
         if file.exists():
             continue
-        seed = [ord(c) for c in part + kind]
-        made = clip(studio, teacher, kind, frames, np.random.default_rng([n, *seed]))
-        if "pixels" in made:
-            said = {"name": file.stem, "person": file.stem, "source": "synthetic"}
-            _write(file, made, said)
+        _person(studio, teacher, file, part, kind, n, frames)
+
+
+def _person(
+    studio: Studio, teacher: Teacher | None, file: Path, part: str, kind: str, n: int, frames: int
+) -> None:
+    """Made-up person n of a part and kind, the same each time."""
+    seed = [ord(c) for c in part + kind]
+    made = clip(studio, teacher, kind, frames, np.random.default_rng([n, *seed]))
+    if "pixels" in made:
+        said = {"name": file.stem, "person": file.stem, "source": "synthetic"}
+        _write(file, made, said)
+
+
+def render_told(to: Path, size: int, people: int, workers: int, frames: int = 4) -> None:
+    """Renders for the row that is told what they hold: landmarks too are the head's own.
+
+    Packs synthetic-train-moves-NNNNN.npz by `workers` processes; those there already are kept.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    shares = [(to, size, range(k, people, workers), frames) for k in range(workers)]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        for done in [pool.submit(_share, *share) for share in shares]:
+            done.result()
+
+
+def _share(to: Path, size: int, numbers: range, frames: int) -> None:
+    cv2.setNumThreads(1)
+    studio = Studio(Head.load(), size, place.ROOM)
+    for n in numbers:
+        file = to / f"synthetic-train-moves-{n:05d}.npz"
+        if not file.exists():
+            _person(studio, None, file, "train", "moves", n, frames)
 
 
 def _write(file: Path, made: dict[str, NDArray[Any]], said: dict[str, str]) -> None:

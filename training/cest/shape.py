@@ -51,9 +51,9 @@ def project(points: Tensor, view: Tensor) -> Tensor:
 
 def to_pixels(projected: Tensor, size: int) -> Tensor:
     """(b, n, 3): pixel x, pixel y (down), z in pixels; pixel centres are whole numbers."""
-    flip = projected.new_tensor([1.0, -1.0, 1.0])
-    shift = projected.new_tensor([1.0, 1.0, 0.0])
-    return (projected * flip + shift) * (size / 2) - 0.5 * shift
+    x, y, z = projected.unbind(-1)
+    half = size / 2
+    return torch.stack([(1 + x) * half - 0.5, (1 - y) * half - 0.5, z * half], -1)
 
 
 def in_range(raw: Tensor) -> Tensor:
@@ -116,7 +116,8 @@ class FaceModel(nn.Module):
             len(identity), -1, 3
         )
         moved = (expression @ self._get("expression")).reshape(person.shape)
-        lower = person[:, self._get("lid_source"), 1]
+        source = self._get("lid_source")
+        lower = person[..., 1].index_select(1, source.reshape(-1)).reshape(-1, *source.shape)
         lower = (lower * self._get("lid_share")).sum(-1) - self._get("lid_own")
         lower = lower * expression[:, self._get("lid_shape")]
         blink = torch.zeros_like(person[..., 1]).index_add(1, self._get("lid_vertex"), lower)

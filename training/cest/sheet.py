@@ -19,9 +19,11 @@ COLUMNS = ("picture", "shape", "reflectance", "light", "together", "texture", "i
 GREY = 0.65
 
 
-def write(file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8) -> None:
-    """One block of rows for each net: the same faces for all."""
-    chosen = choose(faces, people)
+def write(
+    file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8, drawn: bool = False
+) -> None:
+    """One block of rows for each net: the same faces for all; `drawn` ones may be shown to all."""
+    chosen = choose(faces, 0 if drawn else people, people if drawn else 2)
     blocks = []
     for name, net in nets.items():
         blocks.append(_title(name))
@@ -29,17 +31,18 @@ def write(file: Path, nets: dict[str, Cest], faces: Faces, people: int = 8) -> N
     cv2.imwrite(str(file), cv2.cvtColor(np.concatenate(blocks), cv2.COLOR_RGB2BGR))
 
 
-def choose(faces: Faces, people: int) -> list[tuple[Clip, int]]:
-    """Clips of people first, then photographs, then two renders; different people."""
+def choose(faces: Faces, people: int, renders: int) -> list[tuple[Clip, int]]:
+    """Clips of people first, then photographs, then renders; different people."""
     clips = [own[0] for own in faces.people]
     photographs = faces.photographs[:: max(1, len(faces.photographs) // max(1, people))]
     real = (clips + photographs)[:people]
-    return [(clip, len(clip.pixels) // 2) for clip in real + faces.renders[:2]]
+    moving = [clip for clip in faces.renders if "light" not in clip.name]
+    return [(clip, len(clip.pixels) // 2) for clip in real + moving[:renders]]
 
 
 def row(net: Cest, faces: Faces, clip: Clip, frame: int) -> Bytes:
     """The layers of one frame side by side."""
-    batch = data.in_order(faces, net.sizes.size, clip, np.array([frame], np.int32))
+    batch = data.in_order(faces, net.sizes.size, clip, np.array([frame], np.int32), net.device)
     tiles = layers(net, measure.look(net, batch))
     return np.concatenate([tiles[name] for name in COLUMNS], 1)
 
@@ -49,10 +52,10 @@ def layers(net: Cest, seen: Seen) -> dict[str, Bytes]:
     """Tiles (SIDE, SIDE, 3) by name."""
     picture = seen.batch.pictures[:1]
     surface = losses.surface(net, seen.found.placed[:1], seen.light[:1])
-    plain = losses.surface(net, seen.found.placed[:1], _from_above(net))
+    plain = losses.surface(net, seen.found.placed[:1], _from_above().to(net.device))
     texels = seen.reflectance.shape[-1]
-    grey = torch.full((1, 3, texels, texels), GREY)
-    colour = raster.sample(seen.reflectance[:1], surface.uv, surface.hits)
+    grey = picture.new_full((1, 3, texels, texels), GREY)
+    colour = raster.sample(seen.reflectance[:1], surface.uv, surface.hits.batch)
     made = {
         "shape": losses.colours(plain, grey),
         "reflectance": colour,
@@ -75,7 +78,7 @@ def _points(net: Cest, seen: Seen) -> list[Bytes]:
     return [np.rint(np.stack([p, p])).astype(np.int32) for p in marks]
 
 
-def _from_above(net: Cest) -> Tensor:
+def _from_above() -> Tensor:
     light = torch.zeros(1, shade.COUNT)
     light[0, :4] = torch.tensor([2.2, 0.5, 0.7, -0.2])
     return light
@@ -83,7 +86,7 @@ def _from_above(net: Cest) -> Tensor:
 
 def _tile(picture: Tensor) -> Bytes:
     """(1, 3, s, s) in [0, 1] -> (SIDE, SIDE, 3)."""
-    values = picture[0].clamp(0, 1).permute(1, 2, 0).numpy() * 255
+    values = picture[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255
     resized = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(np.rint(resized).astype(np.uint8))
 

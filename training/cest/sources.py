@@ -14,6 +14,7 @@ from typing import Literal
 from engine.errors import ConfigError
 
 HELD_OUT = 5  # one person in so many is held out
+PAGE = "dataset.json"  # in a folder of prepared faces
 SALT = "a"  # with it photographs, portraits and interviews have people on both sides
 
 Part = Literal["train", "test"]

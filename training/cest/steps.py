@@ -33,6 +33,7 @@ class Data:
     """Which faces."""
 
     folder: Path = Path("runs/cest-data")
+    renders: Path | None = None  # renders to use in place of that folder's own
     most: int | None = None  # files of each kind at most
     mix: data.Mix = data.Mix()
     shake: data.Shake = data.Shake()
@@ -50,7 +51,6 @@ class Config:
     first: Schedule = Schedule()
     second: Schedule = Schedule()
     begin: Path | None = None  # a run whose first step is taken over
-    warm: Schedule = Schedule(steps=0)  # supervised by the renders' parameters; its own row
 
 
 def saved_config(folder: Path) -> Config:
@@ -86,50 +86,61 @@ class Trainer:
         self, config: Config, net: Cest, faces: data.Faces, device: torch.device,
         mix: data.Mix | None = None,
     ) -> None:  # fmt: skip
-        self.config, self.net, self.device = config, net, device
+        self.config, self.net = config, net
+        told = config.weights.truth > 0
         self._batches = data.Batches(
-            faces, config.sizes.size, mix or config.data.mix, config.data.shake
+            faces, config.sizes.size, mix or config.data.mix, config.data.shake, device, told
         )
         self._marks = losses.landmark_weights().to(device)
-        self._faces = faces
+        self._pairs = torch.tensor(losses.PAIRED, device=device)
+        self._judge = supervised.Judge(net, device) if told else None
 
     def first(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = self._batches.draw(rng).to(self.device)
-        parts, _ = self._placed(batch)
+        parts, _ = self._placed(self._batches.draw(rng))
         return parts
 
     def second(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = self._batches.draw(rng).to(self.device)
+        batch = self._batches.draw(rng)
         parts, found = self._placed(batch)
+        _, *maps = self.net.appearance(batch.pictures, found.placed)
         colours = losses.photometric(
-            self.net, batch.pictures, found, batch.group, batch.partner, self.config.ablation
+            self.net, batch, found, (maps[0], maps[1]), self.config.ablation
         )
         parts["total"] = parts["total"] + self.config.weights.photometric * sum(colours.values())
+        if self._judge is not None and batch.truth is not None:
+            told = self._judge.colours(self.net, maps[0], maps[1], batch.truth)
+            parts["total"] = parts["total"] + self.config.weights.truth * supervised.total(told)
+            colours |= told
         return parts | colours
 
-    def warm(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = supervised.draw(self._faces, self.config.sizes.size, rng)
-        return supervised.loss(self.net, batch.to(self.device))
-
     def _placed(self, batch: data.Batch) -> tuple[dict[str, Tensor], Estimate]:
-        found = self.net.geometry(batch.pictures)
-        marks = losses.landmarks(self.net, found, batch.landmarks, self._marks)
-        prior = losses.regulariser(found, self.config.weights)
-        total = self.config.weights.landmarks * marks + prior
-        return {"total": total, "landmarks": marks, "prior": prior}, found
+        weights, found = self.config.weights, self.net.geometry(batch.pictures)
+        parts = {
+            "landmarks": losses.landmarks(self.net, found, batch.landmarks, self._marks),
+            "openings": losses.openings(self.net, found, batch.landmarks, self._pairs),
+            "prior": losses.regulariser(found, weights),
+        }
+        total = weights.landmarks * parts["landmarks"] + weights.openings * parts["openings"]
+        total = total + parts["prior"]
+        if self._judge is not None and batch.truth is not None:
+            told = self._judge.geometry(self.net, found, batch.truth)
+            total = total + weights.truth * supervised.total(told)
+            parts |= told
+        return parts | {"total": total}, found
 
 
 def fit(config: Config, run: Run) -> bool:
     """Trains what is left to train; False where the time limit came first."""
     net = new_net(config).to(run.device)
     trainer = Trainer(
-        config, net, data.load(config.data.folder, "train", config.data.most), run.device
+        config,
+        net,
+        data.load(config.data.folder, "train", config.data.most, config.data.renders),
+        run.device,
     )
     if config.begin is not None:
         _take_over(config, run.folder)
     try:
-        if config.warm.steps:
-            loop.train(run, "warm", net, trainer.warm, config.warm)
         loop.train(run, "first", net, trainer.first, config.first)
         loop.train(run, "second", net, trainer.second, config.second)
     except OutOfTime:
@@ -144,7 +155,10 @@ def _take_over(config: Config, folder: Path) -> None:
     if other.sizes != config.sizes or other.first != config.first:
         raise ConfigError(f"{config.begin} has other nets or another first step: take begin away")
     source, file = config.begin / "first.pt", folder / "first.pt"
-    if not source.exists() or torch.load(source, weights_only=True)["step"] < other.first.steps:
+    if (
+        not source.exists()
+        or torch.load(source, "cpu", weights_only=True)["step"] < other.first.steps
+    ):
         raise ConfigError(f"the first step of {config.begin} is not finished; go on with it first")
     if not file.exists():
         shutil.copyfile(source, file)
@@ -168,7 +182,7 @@ def row_name(config: Config) -> str:
     flags = (
         ("independent", config.sizes.independent), ("no symmetry", a.no_symmetry),
         ("no consistency", a.no_consistency), ("averaging", a.averaging),
-        ("supervised start", bool(config.warm.steps)),
+        ("told of renders", config.weights.truth > 0),
     )  # fmt: skip
     return ", ".join(name for name, there in flags if there) or FULL
 
