@@ -45,7 +45,7 @@ def test_the_stores_are_those_of_real_people(made):
     with np.load(made / "heads.npz") as heads:
         assert (heads["own"] == link.draw(PEOPLE, 0).own).all()
         assert heads["identity"].shape == (PEOPLE, 100)
-        assert heads["albedo"].shape == (PEOPLE, 64, 64, 3)
+        assert heads["reflectance"].shape == (PEOPLE, 64, 64, 3)
 
 
 def test_a_stopped_preparation_goes_on_and_another_plan_is_refused(made, tmp_path):

@@ -26,8 +26,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine import config as settings
 from engine.errors import ConfigError, ModelError
 from engine.model import write_about
+from training.halves import halve, in_halves
 from training.loop import tell
-from training.meshtalk.export import halve, in_halves
 
 from .net import BASE_VIEW, Cest
 from .place import MIDDLE_Y, SIDE

@@ -17,8 +17,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine.errors import ModelError
 from engine.model import write_about
 from engine.voices.features import HEARD, MELS
+from training.halves import halve, in_halves
 from training.loop import tell
-from training.meshtalk.export import halve, in_halves
 
 from .data import IDENTITY, Material, load
 from .embed import head

@@ -13,8 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine import config as settings
 from engine.errors import ModelError
@@ -23,6 +22,7 @@ from engine.model import write_about
 from engine.speech.meshtalk import HEARD
 from training.data import store
 from training.data.clips import FPS
+from training.halves import halve, in_halves
 from training.loop import tell
 
 from . import data
@@ -52,12 +52,6 @@ def export(run: Path, to: Path) -> Path:
 
 
 @torch.no_grad()
-def halve(net: nn.Module) -> None:
-    """Rounds every parameter to what half precision can hold."""
-    for value in net.parameters():
-        value.copy_(value.half().float())
-
-
 def write_onnx(step: Step, templates: int, file: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=1024)
     example = blank(step, 2, templates)
@@ -69,38 +63,6 @@ def write_onnx(step: Step, templates: int, file: Path) -> None:
         )  # fmt: skip
     assert program is not None
     onnx.save(in_halves(program.model_proto), str(file))
-
-
-def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same net with large float weights stored as float16 and cast when it is loaded, and
-    without the exporter's notes, which name files of the machine it ran on."""
-    graph = model.graph
-    without_notes(model)
-    casts = []
-    for value in graph.initializer:
-        if value.data_type != TensorProto.FLOAT or np.prod(value.dims) < 256:
-            continue
-        name = value.name
-        half = numpy_helper.from_array(
-            numpy_helper.to_array(value).astype(np.float16), f"{name}.16"
-        )
-        value.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    del graph.value_info[:]
-    return model
-
-
-def without_notes(model: onnx.ModelProto) -> None:
-    """Takes away what the exporter noted, which names files of the machine that it ran on."""
-    parts = (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output,
-             *model.graph.initializer, *model.functions,
-             *(n for f in model.functions for n in f.node))  # fmt: skip
-    for part in parts:
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
 
 
 @torch.no_grad()

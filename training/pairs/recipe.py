@@ -15,8 +15,9 @@ import torch
 from engine import config as settings
 from engine.errors import ConfigError
 from training import recipes
+from training.dimnet.config import Config
 from training.dimnet.data import load
-from training.dimnet.run import Config, fit
+from training.dimnet.run import fit
 from training.loop import Run, pick_device, tell
 
 from .link import CLASSES

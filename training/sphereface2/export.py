@@ -14,8 +14,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.model import write_about
+from training.halves import halve, in_halves
 from training.loop import tell
-from training.meshtalk.export import halve, in_halves
 
 from .faces import SIDE, load
 from .net import Deployed, parameters

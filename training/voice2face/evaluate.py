@@ -19,7 +19,6 @@ from . import measure, pictures
 from .data import Material, held
 from .judge import FaceJudge
 from .run import material_of, saved_config, trained
-from .scores import score
 
 
 def main(argv: list[str]) -> None:
@@ -28,6 +27,8 @@ def main(argv: list[str]) -> None:
     if args.trials:
         if args.root is None or args.scores is None:
             raise ConfigError("--trials needs --root DIR and --scores OUT.csv")
+        from .scores import score  # reads films and sound, which figures of a run do not need
+
         empty = score(args.model, args.trials, args.root, args.scores)
         tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
         return

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from engine.model import MODELS, open_model, write_about
 from training.dimnet.export import write
+from training.halves import halve
 from training.loop import tell
-from training.meshtalk.export import halve
 
 from .data import Material
 from .run import Config, material_of, saved_config, trained
