@@ -5,9 +5,11 @@ Everything random comes from torch's own generators, which the training loop see
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,7 +17,6 @@ from engine.types import Bytes
 from engine.voices.level import SPREAD
 from training.voices.store import Voices
 
-from .data import Rows
 from .net import to_input
 
 GREY = (0.299, 0.587, 0.114)
@@ -160,6 +161,6 @@ class Pictures:
         return to_input(self.pixels[rows])
 
 
-def on(rows: Rows, device: torch.device) -> Tensor:
+def on(rows: NDArray[Any], device: torch.device) -> Tensor:
     """Row numbers or labels, there."""
     return torch.from_numpy(np.ascontiguousarray(rows)).to(device)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import ConfigError
+from engine.types import Floats
 from training.loop import StepLoss
 
 from .batches import Pictures, Sounds, level, masked, mixed, on, varied
@@ -95,13 +96,13 @@ class Learner:
         return told / (labels >= 0).sum().clamp_min(1)
 
 
-def _templates(material: Material) -> Rows:
+def _templates(material: Material) -> Floats:
     if material.taught is None:
         raise ConfigError(
             f"teach asks for a teacher's templates: python -m training.prepare sphereface2 "
             f"--to {material.config.faces} --teacher"
         )
-    return material.taught  # type: ignore[return-value]
+    return material.taught
 
 
 class PairLearner:

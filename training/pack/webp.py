@@ -26,5 +26,5 @@ def unpack(packed: Packed, grey: bool = False) -> Iterator[Bytes]:
     ends = np.cumsum(sizes)
     flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
     for begin, end in zip(ends - sizes, ends, strict=True):
-        shown = cv2.imdecode(data[begin:end], flag)
+        shown = np.asarray(cv2.imdecode(data[begin:end], flag))
         yield np.asarray(shown if grey else shown[..., ::-1], np.uint8)

@@ -123,8 +123,16 @@ def _assemble(files: list[Path], codes: Codes, plan: Plan, to: Path) -> None:
         np.concatenate([p[n] for p in parts]) for n in ("identity", "albedo", "portrait")
     )
     reflectance = ((albedo / np.float32(255)) ** GAMMA).astype(np.float16)  # as painted: its root
-    np.savez(to / "heads.npz", people=names, own=codes.own, face=codes.face, voice=codes.voice,
-             identity=identity, reflectance=reflectance, portrait=portrait)  # type: ignore[arg-type]
+    np.savez(
+        to / "heads.npz",
+        people=names,
+        own=codes.own,
+        face=codes.face,
+        voice=codes.voice,
+        identity=identity,
+        reflectance=reflectance,
+        portrait=portrait,
+    )  # type: ignore[arg-type]
 
 
 def name(row: int) -> str:

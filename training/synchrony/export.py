@@ -22,8 +22,8 @@ from torch import Tensor
 from engine.errors import ConfigError, ModelError
 from engine.model import write_about
 from engine.verify.lips import CHANNELS, HEARD, MEL_ROWS, MELS, ROWS
+from training.halves import without_notes
 from training.loop import tell
-from training.meshtalk.export import without_notes
 
 from .net import Synchrony
 from .recipe import people_of

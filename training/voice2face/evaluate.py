@@ -1,6 +1,7 @@
 """Faces and heads imagined for people who were held out: matches, noise, diversity, pictures.
 
 python -m training.evaluate voice2face --run runs/voice2face --pictures DIR --json figures.json
+python -m training.evaluate voice2face --run RUN --judge DIMNET-RUN      # people with both
 python -m training.evaluate voice2face --trials t.csv --root DIR --scores out.csv
 """
 
@@ -15,7 +16,7 @@ from engine.errors import ConfigError
 from engine.voices.model import Model
 from training.loop import tell
 
-from . import measure, pictures
+from . import measure, paired, pictures
 from .data import Material, held
 from .judge import FaceJudge
 from .run import material_of, saved_config, trained
@@ -34,8 +35,18 @@ def main(argv: list[str]) -> None:
         return
     if args.run is None:
         raise ConfigError("give --run DIR, a training's folder that held people out")
-    found = report(args.run, material_of(saved_config(args.run)), args.pictures)
-    tell(table(found))
+    config = saved_config(args.run)
+    material = material_of(config)
+    if args.judge:
+        nets, judge = trained(args.run, material), paired.Judge.load(args.judge)
+        found = paired.report(nets, material, config, judge, args.part)
+        tell(paired.table(found))
+        if args.pictures:
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            pictures.beside(nets, material, args.part, args.pictures / "voice2face-people.png")
+    else:
+        found = report(args.run, material, args.pictures)
+        tell(table(found))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
@@ -85,6 +96,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--run", type=Path)
     add("--pictures", type=Path, metavar="DIR", help="training curves, faces and heads as PNG")
     add("--json", type=Path, help="the figures; and what training.export --figures takes")
+    add("--judge", type=Path, metavar="DIR", help="a DIMNet run on people with voice and face")
+    add("--part", choices=("held", "dev"), default="held", help="whom --judge looks at")
     add("--trials", type=Path, metavar="CSV", help="columns voice,face: files below --root")
     add("--root", type=Path)
     add("--scores", type=Path, metavar="CSV", help="voice,face,similarity; empty without either")

@@ -44,7 +44,7 @@ def _nearest(
     said: dict[str, tuple[int, Rows]], heard: Floats, shown: dict[str, tuple[int, Rows]],
     seen: Floats,
 ) -> dict[str, str]:  # fmt: skip
-    found = {}
+    found: dict[str, str] = {}
     for number in sorted({c for c, _ in said.values()}):
         voices, faces = ([n for n, (c, _) in side.items() if c == number] for side in (said, shown))
         if not faces:
