@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from engine.errors import ConfigError
-from engine.voices.model import Model
+from engine.voices.model import Model, unit
 from training.loop import tell
 
 from . import measure, paired, pictures
@@ -70,7 +70,8 @@ def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
         "label": material.label,
         "held out": {"speakers": len({material.voice.names[r] for r in made.rows})},
         "right": matches,
-        "1:2": measure.matching(made, material, judge),
+        "1:2": measure.matching(made, material, judge.templates, "SphereFace2's templates")
+        | measure.matching(made, material, lambda f: unit(ears.faces(f)), "DIMNet's face net"),
         "noise": measure.noise(nets, material, ears, made),
         "diversity": measure.diversity(nets, material, made),
     }
