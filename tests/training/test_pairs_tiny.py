@@ -123,6 +123,25 @@ def test_the_table_has_every_run_beside_the_optimum(made, study, tmp_path, capsy
     assert rows["DIMNet-I, 100 %"]["error"]["voice to face, 1:2 U"] > 0
 
 
+def test_faces_are_imagined_for_people_and_judged(made, study, tmp_path, capsys):
+    where = {"data.voices": made / "voices", "data.faces": made / "faces", "heads": made,
+             "data.people": made / "people.csv", "model": ""}  # fmt: skip
+    small = {"data.heard": 8, "data.seen": 8, "data.folds": 3, "head.steps": 3, "face.steps": 3,
+             "sizes.width": 0.05, "sizes.shades": 4}  # fmt: skip
+    sets = [f'{k}="{v}"' for k, v in where.items()] + [f"{k}={v}" for k, v in small.items()]
+    argv = ["voice2face", "--config", str(ROOT / "configs/train/voice2face-pairs.toml")]
+    argv += ["--to", str(tmp_path / "v"), "--device", "cpu", "--threads", "1"]
+    assert dispatch("fit", "recipe", argv + [v for s in sets for v in ("--set", s)]) == 0
+    argv = ["voice2face", "--run", str(tmp_path / "v"), "--judge", str(study / "IG-100")]
+    argv += ["--pictures", str(tmp_path), "--json", str(tmp_path / "j"), "--threads", "1"]
+    assert dispatch("evaluate", "evaluate", argv) == 0
+    assert "imagined heads" in capsys.readouterr().out
+    found = json.loads((tmp_path / "j").read_text())
+    for share, low, high in (*found["1:2"].values(), found["told"]["gender"]["real faces"]):
+        assert 0 <= low <= share <= high <= 1
+    assert (tmp_path / "voice2face-people.png").stat().st_size > 5_000
+
+
 def test_the_sheet_is_a_picture(made, tmp_path):
     from training.pairs.sheet import sheet
 
