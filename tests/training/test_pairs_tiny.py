@@ -22,7 +22,8 @@ PLAN = prepare.Plan(PEOPLE, pictures=2, utterances=1)
 TINY = ["--threads", "1", "--device", "cpu",
         "--config", str(ROOT / "configs/train/dimnet-pairs.toml"),
         "--set", "schedule.steps=12", "--set", "check=6", "--set", "data.heard=12",
-        "--set", "data.seen=12", "--set", "data.folds=3", "--set", "data.dev=0.2"]  # fmt: skip
+        "--set", "data.seen=12", "--set", "data.folds=3", "--set", "data.dev=0.2",
+        "--set", "sizes.pixels=32"]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     shutil.which("espeak-ng") is None or shutil.which("flite") is None,
