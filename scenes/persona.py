@@ -100,7 +100,7 @@ class _Layer:
         self._texture.use(0)
         self._canvas.target.scissor = 0, 0, self._canvas.size[0], self._rows
         self._mesh.render(moderngl.TRIANGLES, vertices=3)
-        self._canvas.target.scissor = None
+        self._canvas.target.scissor = 0, 0, *self._canvas.size
         ctx.disable(moderngl.BLEND)
 
 

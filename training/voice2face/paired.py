@@ -79,7 +79,13 @@ def report(
     found: dict[str, Any] = {
         "people": len(set(names)),
         "1:2": _matching(made, names, real, real_names, known),
-        "diversity": _diversity(faces, names, material.pixels[seen] / 127.5 - 1, real_names, known),
+        "diversity": _diversity(
+            faces,
+            names,
+            np.asarray(material.pixels[seen] / 127.5 - 1, np.float32),
+            real_names,
+            known,
+        ),
     }
     told = {}
     for c in (c for c in judge.material.classes if c != IDENTITY):
@@ -147,7 +153,8 @@ def interval(right: Any, people: Any) -> Figure:
     own = np.array([right[people == p].mean() for p in np.unique(people)])
     rng = np.random.default_rng(0)
     means = own[rng.integers(len(own), size=(DRAWS, len(own)))].mean(1)
-    return float(own.mean()), *(float(q) for q in np.quantile(means, (0.025, 0.975)))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(own.mean()), float(low), float(high)
 
 
 def table(found: dict[str, Any]) -> str:
