@@ -69,7 +69,7 @@ class Scene:
 
 
 class _Layer:
-    """A picture with straight alpha over all of the canvas."""
+    """A picture with straight alpha over the canvas, or over its lowest rows."""
 
     def __init__(self, canvas: Canvas, channels: int) -> None:
         self._canvas = canvas
@@ -78,6 +78,7 @@ class _Layer:
         self._frame = ctx.framebuffer([self._texture])
         self._program = program(ctx, SHADERS, "picture.vert.glsl", "layer.frag.glsl", picture=0)
         self._mesh = ctx.vertex_array(self._program, [])
+        self._rows = canvas.size[1]  # that are drawn: what is not there need not be blended
 
     def copy(self) -> None:
         """Takes what is drawn by now."""
@@ -86,6 +87,7 @@ class _Layer:
 
     def write(self, pixels: Bytes) -> None:
         """(h, w, 4), the top row first, premultiplied."""
+        self._rows = len(pixels) - int(np.argmax(pixels[..., 3].any(1)))
         self._texture.write(np.ascontiguousarray(pixels).tobytes())
         set_uniforms(self._program, part=(0.0, 0.0, 1.0, 1.0))
 
@@ -96,7 +98,9 @@ class _Layer:
         ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         set_uniforms(self._program, share=share)
         self._texture.use(0)
+        self._canvas.target.scissor = 0, 0, self._canvas.size[0], self._rows
         self._mesh.render(moderngl.TRIANGLES, vertices=3)
+        self._canvas.target.scissor = 0, 0, *self._canvas.size
         ctx.disable(moderngl.BLEND)
 
 

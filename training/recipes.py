@@ -15,8 +15,11 @@ C = TypeVar("C")
 FILE = "config.json"
 
 
-def parser(name: str, doc: str | None, to: str = "--to") -> argparse.ArgumentParser:
-    """Of python -m training.fit NAME; `to` is how its option for a new run's folder is called."""
+def parser(
+    name: str, doc: str | None, to: str = "--to", resume: bool = True
+) -> argparse.ArgumentParser:
+    """Of python -m training.fit NAME; `to` is how its option for a new run's folder is called.
+    Without `resume`: what was stopped goes on by the same command."""
     made = argparse.ArgumentParser(
         prog=f"python -m training.fit {name}", description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -25,7 +28,8 @@ def parser(name: str, doc: str | None, to: str = "--to") -> argparse.ArgumentPar
     add("--config", type=Path, default=Path(f"configs/train/{name}.toml"))
     add("--set", action="append", default=[], metavar="a.b=c")
     add(to, type=Path, metavar="DIR", help=f"the run's folder; runs/{name}-TIME")
-    add("--resume", type=Path, metavar="DIR", help="go on with this run")
+    if resume:
+        add("--resume", type=Path, metavar="DIR", help="go on with this run")
     add("--minutes", type=float, default=float("inf"), help="save and stop after")
     add("--device", default="auto", help="auto, cpu or cuda")
     add("--threads", type=int, default=2)

@@ -107,10 +107,21 @@ class Listen:
         return Voice(self._t, n, mean, said, tuple(doubts))
 
     def _several(self, every: Floats) -> list[str]:
-        """Whether some seconds speak clearly for one class and others for another."""
+        """Whether some seconds speak clearly for one class and others for another, or all until a
+        moment for one and all after it for another."""
+        n = np.arange(1, len(every), dtype=np.float32)[:, None]
+        begun = np.cumsum(every, 0)[:-1]
+        parts = begun / n, (every.sum(0) - begun) / (len(every) - n)
         for covariate in self.model.heads:
             p = self.model.probabilities(covariate, every, "voice")
             sure = np.bincount(p.argmax(1)[p.max(1) > SURE], minlength=p.shape[1])
             if (sure >= max(2, _BOTH * len(every))).sum() > 1:
+                return ["more than one voice"]
+            before, after = (
+                self.model.probabilities(covariate, np.asarray(x, np.float32), "voice")
+                for x in parts
+            )
+            sure = np.minimum(before.max(1), after.max(1)) > SURE
+            if (sure & (before.argmax(1) != after.argmax(1))).any():
                 return ["more than one voice"]
         return []

@@ -22,7 +22,8 @@ PLAN = prepare.Plan(PEOPLE, pictures=2, utterances=1)
 TINY = ["--threads", "1", "--device", "cpu",
         "--config", str(ROOT / "configs/train/dimnet-pairs.toml"),
         "--set", "schedule.steps=12", "--set", "check=6", "--set", "data.heard=12",
-        "--set", "data.seen=12", "--set", "data.folds=3", "--set", "data.dev=0.2"]  # fmt: skip
+        "--set", "data.seen=12", "--set", "data.folds=3", "--set", "data.dev=0.2",
+        "--set", "sizes.pixels=32"]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     shutil.which("espeak-ng") is None or shutil.which("flite") is None,
@@ -45,7 +46,7 @@ def test_the_stores_are_those_of_real_people(made):
     with np.load(made / "heads.npz") as heads:
         assert (heads["own"] == link.draw(PEOPLE, 0).own).all()
         assert heads["identity"].shape == (PEOPLE, 100)
-        assert heads["albedo"].shape == (PEOPLE, 64, 64, 3)
+        assert heads["reflectance"].shape == (PEOPLE, 64, 64, 3)
 
 
 def test_a_stopped_preparation_goes_on_and_another_plan_is_refused(made, tmp_path):
@@ -121,6 +122,25 @@ def test_the_table_has_every_run_beside_the_optimum(made, study, tmp_path, capsy
     assert chance["1:2 U"] == pytest.approx(0.5) and top["1:2 U"] > top["1:2 G"] > 0.9
     assert 0 < rows["DIMNet-IG, 100 %"]["accuracy"]["face gender"] <= 1
     assert rows["DIMNet-I, 100 %"]["error"]["voice to face, 1:2 U"] > 0
+
+
+def test_faces_are_imagined_for_people_and_judged(made, study, tmp_path, capsys):
+    where = {"data.voices": made / "voices", "data.faces": made / "faces", "heads": made,
+             "data.people": made / "people.csv", "model": ""}  # fmt: skip
+    small = {"data.heard": 8, "data.seen": 8, "data.folds": 3, "head.steps": 3, "face.steps": 3,
+             "sizes.width": 0.05, "sizes.shades": 4}  # fmt: skip
+    sets = [f'{k}="{v}"' for k, v in where.items()] + [f"{k}={v}" for k, v in small.items()]
+    argv = ["voice2face", "--config", str(ROOT / "configs/train/voice2face-pairs.toml")]
+    argv += ["--to", str(tmp_path / "v"), "--device", "cpu", "--threads", "1"]
+    assert dispatch("fit", "recipe", argv + [v for s in sets for v in ("--set", s)]) == 0
+    argv = ["voice2face", "--run", str(tmp_path / "v"), "--judge", str(study / "IG-100")]
+    argv += ["--pictures", str(tmp_path), "--json", str(tmp_path / "j"), "--threads", "1"]
+    assert dispatch("evaluate", "evaluate", argv) == 0
+    assert "imagined heads" in capsys.readouterr().out
+    found = json.loads((tmp_path / "j").read_text())
+    for share, low, high in (*found["1:2"].values(), found["told"]["gender"]["real faces"]):
+        assert 0 <= low <= share <= high <= 1
+    assert (tmp_path / "voice2face-people.png").stat().st_size > 5_000
 
 
 def test_the_sheet_is_a_picture(made, tmp_path):

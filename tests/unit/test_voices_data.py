@@ -10,7 +10,7 @@ from engine.capture.decode import read_sound
 from engine.errors import ConfigError
 from training.data.voices import resample
 from training.fit import dispatch
-from training.voices import people, store
+from training.voices import hear, people
 from training.voices.degrade import DEGRADED
 
 ROOT = Path(__file__).parents[2]
@@ -65,11 +65,11 @@ def test_layouts(tmp_path, speech):
     soundfile.write(vox, speech, 16_000)
     soundfile.write(tmp_path / "wav/103-1240-0000.wav", np.zeros(32_000), 16_000)
     (tmp_path / "wav/104-1-1.wav").write_bytes(b"no sound")
-    found = list(store.recordings(tmp_path / "wav"))
+    found = list(hear.recordings(tmp_path / "wav"))
     assert [p for p, _ in found] == ["103", "104", "id1"]
-    voices = store.prepare([tmp_path / "wav"], tmp_path / "out", ["telephone"])
+    voices = hear.prepare([tmp_path / "wav"], tmp_path / "out", ["telephone"])
     assert voices.people == ("id1", "id1") and voices.how == ("clean", "telephone")
-    assert voices.of(0).shape[1] == 64 and len(voices.of(0)) >= store.LEAST
+    assert voices.of(0).shape[1] == 64 and len(voices.of(0)) >= hear.LEAST
     assert not np.allclose(voices.of(0)[:50], voices.of(1)[:50], atol=0.5)
     missed = (tmp_path / "out/voices.json").read_text()
     assert "103-1240-0000.wav" in missed and "104-1-1.wav" in missed

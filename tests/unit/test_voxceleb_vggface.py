@@ -12,7 +12,7 @@ from training.data.voices import resample
 from training.dimnet import data
 from training.dimnet.data import DataConfig
 from training.sphereface2 import faces
-from training.voices import people, store
+from training.voices import hear, people
 
 ROOT = Path(__file__).parents[2]
 VOX1 = "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\n" + "".join(
@@ -48,7 +48,7 @@ def laid(tmp_path_factory):
 
 
 def test_people_are_one_in_voice_and_face(laid, tmp_path):
-    voices = store.prepare([laid / "wav"], tmp_path / "voices")
+    voices = hear.prepare([laid / "wav"], tmp_path / "voices")
     shown = faces.prepare([laid / "vgg"], tmp_path / "faces", lambda pixels: pixels)
     assert voices.people == ("id00012", "id10000", "id10001", "id10002")
     assert shown.people == ("A.J._Buckley", "Ann_Bee", "Nobody_Heard", "n000012")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
-from engine.voices.level import levelled
 from training.sphereface2 import faces as face_store
 from training.voices import people as who
 from training.voices import store as voice_store
@@ -40,6 +39,7 @@ class DataConfig:
     fold: int = -1  # the part of the people that is held out for tests; -1 is nobody
     dev: float = 0.1  # of the others, to know when to stop
     level: bool = False  # pictures by their own mean and spread, as voices are by theirs
+    unlabelled: bool = False  # also faces of whom nothing is known: for a teacher's templates
     share: float = 1.0  # of the people who are not held out: the rest are left out altogether
 
 
@@ -74,16 +74,29 @@ class Balanced:
     """Draws evenly among combinations of covariates, then among people, then among items."""
 
     def __init__(self, side: Side, rows: Rows, covariates: Sequence[str]) -> None:
-        keys = [tuple(side.labels[c][r] for c in covariates if c != IDENTITY) for r in rows]
+        keys = [tuple(int(side.labels[c][r]) for c in covariates if c != IDENTITY) for r in rows]
         groups: dict[tuple[int, ...], dict[str, list[int]]] = {}
         for key, row in zip(keys, rows.tolist(), strict=True):
             groups.setdefault(key, {}).setdefault(side.names[row], []).append(row)
-        self.groups = [[np.array(r) for r in people.values()] for people in groups.values()]
+        people = [p for g in groups.values() for p in g.values()]
+        self.group = _starts([len(g) for g in groups.values()])  # into people
+        self.person = _starts([len(p) for p in people])  # into items
+        self.items = np.array([row for p in people for row in p], np.int64)
 
     def draw(self, count: int, rng: np.random.Generator) -> Rows:
-        which = (rng.permutation(count) + rng.integers(len(self.groups))) % len(self.groups)
-        people = [self.groups[g][rng.integers(len(self.groups[g]))] for g in which]
-        return np.array([p[rng.integers(len(p))] for p in people])
+        number = len(self.group) - 1
+        which = (rng.permutation(count) + rng.integers(number)) % number
+        people = _within(self.group, which, rng)
+        return np.asarray(self.items[_within(self.person, people, rng)])
+
+
+def _starts(counts: Sequence[int]) -> Rows:
+    return np.cumsum([0, *counts]).astype(np.int64)
+
+
+def _within(starts: Rows, which: Rows, rng: np.random.Generator) -> Rows:
+    """One member of each of these blocks."""
+    return np.asarray(rng.integers(starts[which], starts[which + 1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +109,7 @@ class Material:
     voice: Side
     face: Side
     classes: dict[str, tuple[str, ...]]  # covariate -> the names of its classes
-
-    def mel(self, rows: Rows, rng: np.random.Generator) -> Floats:
-        """Levelled crops (b, t, 64), all of one length drawn here."""
-        length = int(rng.integers(self.config.shortest, self.config.longest + 1))
-        return np.stack([levelled(crop(self.voices.of(r), length, rng)) for r in rows])
-
-
-def crop(frames: Floats, length: int, rng: np.random.Generator) -> Floats:
-    """(length, 64) out of a recording, which is repeated where it is shorter."""
-    begin = rng.integers(max(1, len(frames) - length + 1))
-    return frames[(begin + np.arange(length)) % len(frames)]
+    taught: Floats | None = None  # (n, 128) what a teacher's net makes of each face, unit
 
 
 def load(config: DataConfig, pixels: int) -> Material:
@@ -118,16 +121,25 @@ def load(config: DataConfig, pixels: int) -> Material:
     shown = [who.called(people, faces.people[k]) for k in faces.person]
     wanted = _wanted(config, people, speakers, shown)
     both = set(speakers) & set(shown) if IDENTITY in config.covariates else set[str]()
-    known = np.array([n in both or any(n in w for w in wanted.values()) for n in shown], bool)
+    known = np.array(
+        [config.unlabelled or n in both or any(n in w for w in wanted.values()) for n in shown],
+        bool,
+    )
     classes = {c: tuple(sorted(set(wanted[c].values()))) for c in wanted}
     voice = _side(speakers, wanted, classes, config)
     face = _side([n for n, k in zip(shown, known, strict=True) if k], wanted, classes, config)
     for name, side in (("voices", voice), ("faces", face)):
         if not len(side.rows("train")):
             raise ConfigError(f"{config.people} knows none of the {name}' {config.covariates}")
-    seen = faces.take(known).scaled(pixels).pixels
-    seen = evened(seen) if config.level else seen
-    return Material(config, voices, seen, voice, face, classes)
+    kept = faces.take(known).scaled(pixels)
+    seen = evened(kept.pixels) if config.level else kept.pixels
+    return Material(config, voices, seen, voice, face, classes, _unit(kept.teacher))
+
+
+def _unit(templates: Floats | None) -> Floats | None:
+    if templates is None:
+        return None
+    return np.asarray(templates / np.linalg.norm(templates, axis=1, keepdims=True), np.float32)
 
 
 def evened(pixels: Bytes) -> Bytes:

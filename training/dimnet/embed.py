@@ -17,33 +17,36 @@ SOME = 200  # development items of a side that are looked at
 @torch.no_grad()
 def voice_embeddings(net: DIMNet, material: Material, rows: Rows) -> Floats:
     """(n, d) of the first 15 s of speech of each recording, levelled as a whole."""
-    made = []
+    made, device = [], _device(net)
     for r in rows:
         frames = levelled(material.voices.of(int(r))[:MOST])
-        made.append(net.voice(torch.from_numpy(frames)[None])[0].numpy())
-    return np.stack(made)
+        made.append(net.voice(torch.from_numpy(frames)[None].to(device))[0])
+    return np.asarray(torch.stack(made).cpu().numpy())
 
 
 @torch.no_grad()
 def face_embeddings(net: DIMNet, material: Material, rows: Rows) -> Floats:
     """(n, d)."""
     made = [
-        net.face(to_input(torch.from_numpy(material.pixels[rows[k : k + 64]]))).numpy()
+        net.face(to_input(torch.from_numpy(material.pixels[rows[k : k + 64]]).to(_device(net))))
         for k in range(0, len(rows), 64)
     ]
-    return np.concatenate(made)
+    return np.asarray(torch.cat(made).cpu().numpy())
+
+
+def _device(net: DIMNet) -> torch.device:
+    return next(net.parameters()).device
 
 
 def head(net: DIMNet, covariate: str) -> Floats:
     """A classifier's weights (k, d)."""
-    return np.asarray(net.heads[covariate].get_parameter("weight").detach().numpy())
+    return np.asarray(net.heads[covariate].get_parameter("weight").detach().cpu().numpy())
 
 
 def dev_loss(net: DIMNet, material: Material) -> float:
     """Mean cross entropy over covariates and modalities of the development people. Identities of
     people never trained on have no class: for those, of finding one's own face among theirs."""
-    device = next(net.parameters()).device
-    net.eval().cpu()
+    net.eval()
     found, made = [], {}
     sides = ((material.voice, voice_embeddings), (material.face, face_embeddings))
     for name, (side, embed) in zip(("voice", "face"), sides, strict=True):
@@ -53,7 +56,7 @@ def dev_loss(net: DIMNet, material: Material) -> float:
             found += _entropies(net, material, side, rows, made[name])
     if IDENTITY in material.classes and len(made) == 2:
         found += _apart(material, made)
-    net.to(device).train()
+    net.train()
     return float(np.mean(found)) if found else 0.0
 
 

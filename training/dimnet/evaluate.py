@@ -21,7 +21,6 @@ from . import measure, trials
 from .data import IDENTITY, load
 from .measure import Held, Told
 from .run import saved_config, trained
-from .scores import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +146,8 @@ def main(argv: list[str]) -> None:
     if args.trials:
         if args.root is None or args.scores is None:
             raise ConfigError("--trials needs --root DIR and --scores OUT.csv")
+        from .scores import score  # reads films and sound, which figures of a run do not need
+
         empty = score(args.model, args.trials, args.root, args.scores)
         tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
         return

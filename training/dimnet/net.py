@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine.voices.features import MELS
 
 VOICE, FACE = (256, 384, 576, 864), (64, 128, 256, 512)
+TAUGHT = 128  # of a teacher's template
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,22 @@ class FaceNet(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         return self.tower(pixels).mean((-2, -1))
 
+    def both(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The embedding, and the features (b, width) that it is made of."""
+        seen = self.tower[:-2](pixels)
+        return self.tower[-2:](seen).mean((-2, -1)), seen.mean((-2, -1))
+
 
 class DIMNet(nn.Module):
-    """Both nets and, for each covariate, one single-layer classifier that both answer to."""
+    """Both nets and, for each covariate, one single-layer classifier that both answer to. `taught`:
+    beside it, from the face's features and not from its embedding, a teacher's template, which only
+    training asks for."""
 
-    def __init__(self, sizes: Sizes, classes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Sizes, classes: Mapping[str, int], taught: bool = False) -> None:
         super().__init__()
         self.voice, self.face = VoiceNet(sizes), FaceNet(sizes)
+        if taught:
+            self.taught = nn.Linear(_widths(FACE, sizes.face)[-1], TAUGHT)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(sizes.dim, count, bias=False) for name, count in classes.items()}
         )

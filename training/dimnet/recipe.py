@@ -14,9 +14,10 @@ import torch
 from training import recipes
 from training.loop import Run, pick_device, tell
 
+from .config import Config
 from .data import load
 from .export import export
-from .run import Config, fit, saved_config
+from .run import fit, saved_config
 
 
 def main(argv: list[str]) -> None:

@@ -51,6 +51,7 @@ def export(run: Path, to: Path) -> Path:
     return to
 
 
+@torch.no_grad()
 def write_onnx(step: Step, templates: int, file: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=1024)
     example = blank(step, 2, templates)

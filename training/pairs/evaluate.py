@@ -15,10 +15,11 @@ import torch
 from engine.errors import ConfigError
 from engine.voices.model import unit
 from training.dimnet import measure, trials
-from training.dimnet.data import IDENTITY, Material, load
+from training.dimnet.config import Config
+from training.dimnet.data import IDENTITY, Material, Part, load
 from training.dimnet.embed import face_embeddings, head, voice_embeddings
 from training.dimnet.net import DIMNet
-from training.dimnet.run import Config, saved_config, trained
+from training.dimnet.run import saved_config, trained
 from training.dimnet.trials import AMONG, Items
 from training.loop import tell
 from training.voices import people as who
@@ -49,14 +50,16 @@ def called(config: Config) -> str:
     return f"{name}, {100 * config.data.share:.0f} %"
 
 
-def row(folder: Path, people: who.People) -> tuple[Row, dict[str, int]]:
+def row(folder: Path, people: who.People, part: Part) -> tuple[Row, dict[str, int]]:
     """A run's figures on the people that it held out, and how many of all there are."""
     config = saved_config(folder)
     material = load(config.data, config.sizes.pixels)
     net = trained(folder, material)
-    heard, seen = material.voice.rows("held"), material.face.rows("held")
+    heard, seen = material.voice.rows(part), material.face.rows(part)
     if not len(heard) or not len(seen):
-        raise ConfigError(f"{folder} held nobody out: train with data.fold")
+        raise ConfigError(
+            f"{folder} has nobody in its part {part}: train with data.fold and data.dev"
+        )
     made = {"voice": voice_embeddings(net, material, heard),
             "face": face_embeddings(net, material, seen)}  # fmt: skip
     names = {"voice": np.array([material.voice.names[r] for r in heard]),
@@ -141,11 +144,12 @@ def way_there(r: Row, top: Row, figure: str) -> float:
     return float(np.mean(shares))
 
 
-def table(rows: list[Row], top: Row, counts: dict[str, int]) -> str:
+def table(rows: list[Row], top: Row, counts: dict[str, int], part: str = "held") -> str:
     """The figures for a person, as Markdown."""
     shown = ("1:2 U", "1:2 G", "1:10 U", "1:10 G", "EER U", "EER G", "mAP person")
     about = ", ".join(f"{v} {k}" for k, v in counts.items())
-    out = [f"Made-up people held out: {about}. G: impostors of the same gender.", ""]
+    called = {"held": "held out", "dev": "by whom settings are chosen"}[part]
+    out = [f"Made-up people {called}: {about}. G: impostors of the same gender.", ""]
     for way in WAYS:
         out += [f"| {way}, % | people | {' | '.join(shown)} | mAP gender | mAP age |",
                 "|---" * (len(shown) + 4) + "|"]  # fmt: skip
@@ -184,6 +188,8 @@ def main(argv: list[str]) -> None:
     add = parser.add_argument
     add("--data", type=Path, default=Path("runs/pairs"), help="of training.prepare pairs")
     add("--run", type=Path, action="append", default=[], help="of training.fit dimnet; repeat")
+    add("--part", choices=("held", "dev"), default="held",
+        help="people: held out, or those by whom settings are chosen (%(default)s)")  # fmt: skip
     add("--json", type=Path, help="the figures")
     add("--threads", type=int, default=2)
     args = parser.parse_args(argv)
@@ -191,12 +197,12 @@ def main(argv: list[str]) -> None:
     if not args.run:
         raise ConfigError("give --run DIR, a training's folder that held made-up people out")
     people = who.read([args.data / "people.csv"])
-    found = [row(folder, people) for folder in args.run]
+    found = [row(folder, people, args.part) for folder in args.run]
     counts = found[0][1]
     top = best(tuple(CLASSES), counts)
     bests = [best((), counts), *(best((n,), counts) for n in CLASSES), top]
     rows = [*bests, *(r for r, _ in found)]
-    tell(table(rows, top, counts))
+    tell(table(rows, top, counts, args.part))
     if args.json:
-        page = {"held": counts, "rows": [asdict(r) for r in rows]}
+        page = {args.part: counts, "rows": [asdict(r) for r in rows]}
         args.json.write_text(json.dumps(page, indent=1) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engine.errors import ConfigError
+from engine.voices.space import GAMMA
 from training.loop import tell
 from training.voices import people as who
 
@@ -118,8 +119,20 @@ def _assemble(files: list[Path], codes: Codes, plan: Plan, to: Path) -> None:
     _page(to / "faces/faces.json", names, plan.pictures)
     _page(to / "voices/voices.json", names, plan.utterances, start=start.tolist())
     who.write({n: _known(c) for n, c in zip(names, codes.own, strict=True)}, to / "people.csv")
-    shown = {n: np.concatenate([p[n] for p in parts]) for n in ("identity", "albedo", "portrait")}
-    np.savez(to / "heads.npz", own=codes.own, face=codes.face, voice=codes.voice, **shown)  # type: ignore[arg-type]
+    identity, albedo, portrait = (
+        np.concatenate([p[n] for p in parts]) for n in ("identity", "albedo", "portrait")
+    )
+    reflectance = ((albedo / np.float32(255)) ** GAMMA).astype(np.float16)  # as painted: its root
+    np.savez(
+        to / "heads.npz",
+        people=names,
+        own=codes.own,
+        face=codes.face,
+        voice=codes.voice,
+        identity=identity,
+        reflectance=reflectance,
+        portrait=portrait,
+    )  # type: ignore[arg-type]
 
 
 def name(row: int) -> str:

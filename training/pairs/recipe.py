@@ -15,8 +15,9 @@ import torch
 from engine import config as settings
 from engine.errors import ConfigError
 from training import recipes
+from training.dimnet.config import Config
 from training.dimnet.data import load
-from training.dimnet.run import Config, fit
+from training.dimnet.run import fit
 from training.loop import Run, pick_device, tell
 
 from .link import CLASSES
@@ -24,24 +25,11 @@ from .link import CLASSES
 CONFIG = Path("configs/train/dimnet-pairs.toml")
 NAMES = {c[0].upper(): c for c in ("identity", *CLASSES)}
 SHARES = ("100", "10", "30")
-WANTED = ("G", "pairs", "IG", "I", "IGA", "GABS")
+WANTED = ("G", "pairs", "IG", "I", "IGABS", "GABS", "IGS")
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.fit pairs", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    add = parser.add_argument
-    add("--config", type=Path, default=CONFIG)
-    add("--set", action="append", default=[], metavar="a.b=c")
-    add("--data", type=Path, default=Path("runs/pairs"), help="of training.prepare pairs")
-    add("--to", type=Path, default=Path("runs/study"), help="a folder each net below it")
-    add("--only", action="append", metavar="NAME-SHARE", help="IG-100, pairs-10, ...; repeat")
-    add("--minutes", type=float, default=float("inf"), help="save and stop after")
-    add("--device", default="auto", help="auto, cpu or cuda")
-    add("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
+    args = _arguments(argv)
     torch.set_num_threads(args.threads)
     plain = settings.load(Config, args.config, args.set)
     wanted = args.only or [f"{n}-{s}" for s in SHARES for n in WANTED]
@@ -52,6 +40,15 @@ def main(argv: list[str]) -> None:
             tell(f"stopped by the time limit; go on with the same command: {args.to}")
             return
     tell(f"finished: {', '.join(configs)} in {args.to}")
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    made = recipes.parser("pairs", __doc__, resume=False)
+    made.set_defaults(config=CONFIG, to=Path("runs/study"))
+    add = made.add_argument
+    add("--data", type=Path, default=Path("runs/pairs"), help="of training.prepare pairs")
+    add("--only", action="append", metavar="NAME-SHARE", help="IG-100, pairs-10, ...; repeat")
+    return made.parse_args(argv)
 
 
 def variant(plain: Config, name: str, data: Path, to: Path) -> Config:

@@ -102,7 +102,8 @@ def load(
     found = people.load(heads)
     side = _side(found.people, label, classes, config)
     learnt = side.rows("train", label)
-    found = shaped(found, side.labels[label], classes, learnt, shapes)
+    if set(classes) <= set(Head.load().presets):
+        found = shaped(found, side.labels[label], classes, learnt, shapes)
     space = fit_space(_some(found, learnt), shades)
     shown = Heads(numbers_of(space, found), side)
     return Material(

@@ -1,6 +1,7 @@
 """Faces and heads imagined for people who were held out: matches, noise, diversity, pictures.
 
 python -m training.evaluate voice2face --run runs/voice2face --pictures DIR --json figures.json
+python -m training.evaluate voice2face --run RUN --judge DIMNET-RUN      # people with both
 python -m training.evaluate voice2face --trials t.csv --root DIR --scores out.csv
 """
 
@@ -12,14 +13,13 @@ from typing import Any
 import torch
 
 from engine.errors import ConfigError
-from engine.voices.model import Model
+from engine.voices.model import Model, unit
 from training.loop import tell
 
-from . import measure, pictures
+from . import measure, paired, pictures
 from .data import Material, held
 from .judge import FaceJudge
 from .run import material_of, saved_config, trained
-from .scores import score
 
 
 def main(argv: list[str]) -> None:
@@ -28,13 +28,25 @@ def main(argv: list[str]) -> None:
     if args.trials:
         if args.root is None or args.scores is None:
             raise ConfigError("--trials needs --root DIR and --scores OUT.csv")
+        from .scores import score  # reads films and sound, which figures of a run do not need
+
         empty = score(args.model, args.trials, args.root, args.scores)
         tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
         return
     if args.run is None:
         raise ConfigError("give --run DIR, a training's folder that held people out")
-    found = report(args.run, material_of(saved_config(args.run)), args.pictures)
-    tell(table(found))
+    config = saved_config(args.run)
+    material = material_of(config)
+    if args.judge:
+        nets, judge = trained(args.run, material), paired.Judge.load(args.judge)
+        found = paired.report(nets, material, config, judge, args.part)
+        tell(paired.table(found))
+        if args.pictures:
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            pictures.beside(nets, material, args.part, args.pictures / "voice2face-people.png")
+    else:
+        found = report(args.run, material, args.pictures)
+        tell(table(found))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
@@ -58,7 +70,8 @@ def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
         "label": material.label,
         "held out": {"speakers": len({material.voice.names[r] for r in made.rows})},
         "right": matches,
-        "1:2": measure.matching(made, material, judge),
+        "1:2": measure.matching(made, material, judge.templates, "SphereFace2's templates")
+        | measure.matching(made, material, lambda f: unit(ears.faces(f)), "DIMNet's face net"),
         "noise": measure.noise(nets, material, ears, made),
         "diversity": measure.diversity(nets, material, made),
     }
@@ -84,6 +97,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--run", type=Path)
     add("--pictures", type=Path, metavar="DIR", help="training curves, faces and heads as PNG")
     add("--json", type=Path, help="the figures; and what training.export --figures takes")
+    add("--judge", type=Path, metavar="DIR", help="a DIMNet run on people with voice and face")
+    add("--part", choices=("held", "dev"), default="held", help="whom --judge looks at")
     add("--trials", type=Path, metavar="CSV", help="columns voice,face: files below --root")
     add("--root", type=Path)
     add("--scores", type=Path, metavar="CSV", help="voice,face,similarity; empty without either")

@@ -1,5 +1,6 @@
 """What a generator's faces are worth, on people who were held out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,20 +82,23 @@ def _right(said: Rows, wanted: Rows) -> tuple[float, int]:
     return float((said == wanted).mean()), len(wanted)
 
 
-def matching(made: Imagined, material: Material, judge: FaceJudge) -> Figures:
-    """1:2, both drawn by person where there are pairs, else by the covariate."""
+def matching(
+    made: Imagined, material: Material, embed: Callable[[Bytes], Floats], name: str
+) -> Figures:
+    """1:2 by unit embeddings of faces, drawn by person where there are pairs, else by the
+    covariate."""
     rows = held(material.face, material.label)
     faces = Items(
-        judge.templates(material.pixels[rows]), np.array([material.face.names[r] for r in rows]),
+        embed(material.pixels[rows]), np.array([material.face.names[r] for r in rows]),
         material.face.labels[material.label][rows])  # fmt: skip
     people = np.array([material.voice.names[r] for r in made.rows])
-    probes = Items(judge.templates(made.faces), people, made.labels)
+    probes = Items(embed(made.faces), people, made.labels)
     pairs = len(set(people) & set(faces.person)) > 1
     draw = trials.by_person if pairs else trials.by_covariate
     found = {}
-    for name, grouped in (("ungrouped", False), ("within a class", True)):
+    for kind, grouped in (("ungrouped", False), ("within a class", True)):
         drawn = draw(probes, faces, COUNT, 2, grouped, np.random.default_rng(0))
-        found[name] = trials.matching(trials.similarities(probes, faces, drawn), 2)
+        found[f"{name}, {kind}"] = trials.matching(trials.similarities(probes, faces, drawn), 2)
     return found
 
 

@@ -2,8 +2,10 @@
 
 Differences from the paper: widths are a share of its own (a quarter as shipped); the embedding is
 the shipped DIMNet's; and there is a second generator, of a head of this project's (identity and
-reflectance, see engine.voices.space), with a critic of its own. As in the authors' code:
-deconvolutions 4x4/2, no normalisation, no tanh at the end.
+reflectance, see engine.voices.space), with a critic of its own. Faces: each deconvolution 4x4/2 is
+a doubling and a convolution 3x3, which leaves no pattern; features are kept at one size (the norm
+over channels, as in progressive growing); the critic's layers keep to a spectral norm of 1, and it
+sees varied pictures, for real ones are few. As in the authors' code: no tanh at the end.
 """
 
 import copy
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 GENERATOR, CRITIC = (1024, 512, 256, 128, 64), (32, 64, 128, 256, 512)
 SIDE = 64  # pixels of an imagined face
@@ -27,15 +30,26 @@ class Sizes:
     shades: int = 24  # coefficients of the reflectance
 
 
+class _Even(nn.Module):
+    """Features (b, c, h, w) of one size at every place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
+
+
 class Painter(nn.Module):
     """Unit embeddings (b, dim) -> faces (b, 3, 64, 64), about [-1, 1]."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         first, *rest = _widths(GENERATOR, sizes.width)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(sizes.dim, first, 4, 1, 0), nn.ReLU()]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(sizes.dim, first, 4, 1, 0),
+            nn.LeakyReLU(LEAK),
+        ]
         for inner, outer in zip([first, *rest], rest, strict=False):
-            layers += [nn.ConvTranspose2d(inner, outer, 4, 2, 1), nn.ReLU()]
+            layers += [_Even(), nn.Upsample(scale_factor=2), nn.Conv2d(inner, outer, 3, 1, 1)]
+            layers.append(nn.LeakyReLU(LEAK))
         self.layers = nn.Sequential(*layers, nn.Conv2d(rest[-1], 3, 1))
 
     def forward(self, embedding: Tensor) -> Tensor:
@@ -71,10 +85,11 @@ class Critic(nn.Module):
 
 def face_critic(sizes: Sizes, classes: int) -> Critic:
     widths = _widths(CRITIC, sizes.width)
-    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 1), nn.LeakyReLU(LEAK)]
+    layers: list[nn.Module] = [spectral_norm(nn.Conv2d(3, widths[0], 1)), nn.LeakyReLU(LEAK)]
     for inner, outer in zip(widths, widths[1:], strict=False):
-        layers += [nn.Conv2d(inner, outer, 4, 2, 1), nn.LeakyReLU(LEAK)]
-    layers += [nn.Conv2d(widths[-1], sizes.dim, 4), nn.Flatten(), nn.LeakyReLU(LEAK)]
+        layers += [spectral_norm(nn.Conv2d(inner, outer, 4, 2, 1)), nn.LeakyReLU(LEAK)]
+    layers += [spectral_norm(nn.Conv2d(widths[-1], sizes.dim, 4)), nn.Flatten()]
+    layers.append(nn.LeakyReLU(LEAK))
     return Critic(nn.Sequential(*layers), sizes.dim, classes)
 
 

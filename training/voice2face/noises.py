@@ -1,6 +1,7 @@
 """Sound in which nobody speaks, for the control: noise should give the mean face.
 
-White, pink and humming noise are learnt from; brown, blue and rumbling noise are kept for the test.
+White, pink, humming and narrow noise are learnt from; brown, blue and rumbling noise are kept for
+the test.
 """
 
 from collections.abc import Callable
@@ -40,5 +41,15 @@ def _level(sound: "np.ndarray", rng: np.random.Generator) -> Floats:  # type: ig
     return np.asarray(np.clip(sound / sound.std() * loud, -1, 1), np.float32)
 
 
-LEARNT = {"white": tilted(0.0), "pink": tilted(1.0), "hum": humming}
+def narrow(count: int, rng: np.random.Generator) -> Floats:
+    """A band of white noise, an octave or more wide."""
+    low = 2 ** rng.uniform(6, 11)
+    high = low * 2 ** rng.uniform(1, 4)
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    hertz = np.fft.rfftfreq(count, 1 / RATE)
+    inside = (hertz > low) & (hertz < high)
+    return _level(np.fft.irfft(spectrum * (0.02 + inside), count), rng)
+
+
+LEARNT = {"white": tilted(0.0), "pink": tilted(1.0), "hum": humming, "narrow": narrow}
 KEPT = {"brown": tilted(2.0), "blue": tilted(-1.0), "rumble": rumbling}

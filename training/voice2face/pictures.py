@@ -16,6 +16,7 @@ from engine.render.scene import load_scene
 from engine.types import Bytes, Persona
 from engine.voices.imagine import as_persona
 from engine.voices.model import Model
+from training.dimnet.data import Part
 
 from . import noises
 from .data import Material, of_noise
@@ -23,7 +24,7 @@ from .measure import Imagined, to_bytes
 from .net import SIDE
 from .run import KINDS, Generators, imagine
 
-TERMS = ("spread", "quiet", "recall")
+TERMS = ("spread", "quiet", "like")
 EACH = 5  # voices of each class
 LARGER = 3
 GAP = 6
@@ -73,6 +74,15 @@ def thumbnails(nets: Generators, material: Material, ears: Model, made: Imagined
     mean = material.mean_face()
     last = to_bytes(np.stack([*still, *[mean] * (len(rows) - len(still))])[: len(rows)])
     _write(_sheet([*lines, last], SIDE * LARGER), to)
+
+
+def beside(nets: Generators, material: Material, part: Part, to: Path) -> None:
+    """Made-up people: above what is imagined for a voice, below the person's own face."""
+    own = {material.face.names[r]: r for r in reversed(material.face.rows(part).tolist())}
+    heard = {material.voice.names[r]: r for r in reversed(material.voice.rows(part).tolist())}
+    names = sorted(set(own) & set(heard))[: 2 * EACH]
+    made = imagine(nets, material.whole(np.array([heard[n] for n in names])))[0]
+    _write(_sheet([to_bytes(made), material.pixels[[own[n] for n in names]]], SIDE * LARGER), to)
 
 
 def _sheet(lines: list[Bytes], side: int) -> Bytes:

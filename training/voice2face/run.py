@@ -12,18 +12,17 @@ from torch.nn import functional as F
 from engine.errors import ConfigError
 from engine.types import Floats
 from training import recipes
+from training.dimnet.batches import Pictures, Variation, on, varied
 from training.dimnet.data import Balanced, DataConfig, Rows, Side
-from training.dimnet.net import to_input
-from training.dimnet.run import varied
 from training.loop import OutOfTime, Run, Schedule, train
 
 from .data import Material, Shapes, load
-from .losses import critic_loss, generator_loss, too_alike, unmoved
+from .losses import critic_loss, generator_loss, seen_small, too_alike, unmoved
 from .net import Painter, Pair, Sculptor, Sizes, face_critic, head_critic
+from .partners import partners
 
 Kind = Literal["head", "face"]
 KINDS: tuple[Kind, ...] = ("head", "face")
-QUIET = 4  # noises in a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class Weights:
     spread: float = 1.0  # what is imagined for one class is to differ among itself
     share: float = 0.6  # as much of the spread of real ones is asked for
     quiet: float = 5.0  # noise gives the mean face and the mean head
-    recall: float = 3.0  # of a face's own embedding, the face; falls to 0 until `recalled`
-    recalled: int = 800  # steps
+    like: float = 3.0  # faces: those of the voice's partner, at a quarter of their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,7 @@ class Config:
     memory: int = 300  # steps over which a generator is averaged
     half: bool = True  # whether the nets compute in bfloat16
     data: DataConfig = field(default_factory=DataConfig)
+    vary: Variation = field(default_factory=Variation)  # of what the critic of faces sees
     shapes: Shapes = field(default_factory=Shapes)
     sizes: Sizes = field(default_factory=Sizes)
     weights: Weights = field(default_factory=Weights)
@@ -85,62 +84,67 @@ class Learner:
         self.device = next(pair.parameters()).device
         face = material.mean_face().transpose(2, 0, 1)
         self.mean = self._tensor(face if kind == "face" else material.space.middle)
+        if kind == "face":
+            self.pictures = Pictures(material.pixels, self.device)
+            self.faces, self.partner = partners(
+                material.voice, material.whole(np.arange(len(material.how))), material.face,
+                material.seen, label)  # fmt: skip
+        else:
+            self.numbers = self._tensor(material.heads.numbers)
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         self.pair.average(step, self.config.memory)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half):
-            parts = self._parts(step, rng)
+            parts = self._parts(rng)
         w = self.config.weights
-        weights = {"spread": w.spread, "quiet": w.quiet, "recall": self._recall(step)}
-        total = sum((weights.get(name, 1.0) * v for name, v in parts.items()), torch.zeros(()))
-        return {"total": total, **parts}
+        weights = {"spread": w.spread, "quiet": w.quiet, "like": w.like}
+        terms = [weights.get(name, 1.0) * v for name, v in parts.items()]
+        return {"total": torch.stack(terms).sum(), **parts}
 
-    def _parts(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    def _parts(self, rng: np.random.Generator) -> dict[str, Tensor]:
         material, pair, counts = self.material, self.pair, self.config.data
         said, seen = self.voices.draw(counts.heard, rng), self.others.draw(counts.seen, rng)
-        wanted, labels = self._labels(material.voice, said), self._labels(self.real, seen)
+        wanted = self._labels(material.voice, said)
+        labels = self._labels(self.real, seen)
         made = pair.generator(self._noisy(material.hear(said, self.config.longest, rng), rng))
-        real = self._shown(seen, rng)
-        critic = pair.critic
+        real = self._shown(seen)
+        critic, shown = pair.critic, self._varied(made)
         parts = {
-            "critic": critic_loss(
-                critic(real), critic(made.detach()), labels, self.config.smooth),
-            "generator": generator_loss(unmoved(critic, made), wanted),
-            "spread": too_alike(made, wanted, real, labels, self.config.weights.share),
+            "critic": critic_loss(critic(self._varied(real)), critic(shown.detach()), labels,
+                                  self.config.smooth),
+            "generator": generator_loss(unmoved(critic, shown), wanted),
+            "spread": too_alike(seen_small(made), wanted, seen_small(real), labels,
+                                self.config.weights.share),
             "quiet": self._quiet(rng),
         }  # fmt: skip
-        if self._recall(step) > 0:
-            rows = self.others.draw(counts.seen, rng)
-            recalled = pair.generator(self._noisy(material.seen[rows], rng))
-            parts["recall"] = F.l1_loss(recalled, self._shown(rows, rng, mirror=False))
+        if self.kind == "face":
+            own = [rng.choice(self.faces[k]) for k in self.partner[said]]
+            own_small = seen_small(self._shown(np.array(own)), 4)
+            parts["like"] = F.l1_loss(seen_small(made, 4), own_small)
         return parts
 
     def _quiet(self, rng: np.random.Generator) -> Tensor:
         silence = self.material.silence
         still = self.pair.generator(
-            self._noisy(silence[rng.integers(len(silence), size=QUIET)], rng)
+            self._noisy(silence[rng.integers(len(silence), size=self.config.data.heard // 4)], rng)
         )
         return F.l1_loss(still, self.mean.expand_as(still))
 
-    def _recall(self, step: int) -> float:
-        w = self.config.weights
-        faces = self.kind == "face" and w.recalled > 0
-        return w.recall * max(0.0, 1 - step / w.recalled) if faces else 0.0
+    def _shown(self, rows: Rows) -> Tensor:
+        """Real ones."""
+        there = on(rows, self.device)
+        return self.numbers[there] if self.kind == "head" else self.pictures.of(there)
 
-    def _shown(self, rows: Rows, rng: np.random.Generator, mirror: bool = True) -> Tensor:
-        """Real ones, as critics see them."""
-        if self.kind == "head":
-            return self._tensor(self.material.heads.numbers[rows])
-        pixels = self.material.pixels[rows]
-        seen = varied(pixels, rng, reach=0) if mirror else pixels
-        return to_input(torch.from_numpy(seen)).to(self.device)
+    def _varied(self, shown: Tensor) -> Tensor:
+        """As the critic sees them, real and imagined alike: it would learn few by heart."""
+        return varied(shown, self.config.vary) if self.kind == "face" else shown
 
     def _noisy(self, embedding: Floats, rng: np.random.Generator) -> Tensor:
         noise = np.float32(self.config.noise) * rng.standard_normal(embedding.shape, np.float32)
         return F.normalize(self._tensor(embedding + noise))
 
     def _labels(self, side: Side, rows: Rows) -> Tensor:
-        return torch.from_numpy(side.labels[self.material.label][rows]).to(self.device)
+        return on(side.labels[self.material.label][rows], self.device)
 
     def _tensor(self, values: Floats) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.errors import ConfigError
 from training.loop import tell
 
-from . import people, store
+from . import hear, people
 from .degrade import DEGRADED
 
 
@@ -37,5 +37,5 @@ def main(argv: list[str]) -> None:
         people.write(known, args.people)
         tell(f"{len(known)} people in {args.people}")
     if args.source:
-        found = store.prepare(args.source, args.to, ways)
+        found = hear.prepare(args.source, args.to, ways)
         tell(f"{len(set(found.people))} people, {len(found)} recordings in {args.to}")
