@@ -86,7 +86,8 @@ def _picture(mel: Floats) -> np.ndarray:
 def _features(picture: np.ndarray) -> Floats:
     grey = cv2.imdecode(picture, cv2.IMREAD_GRAYSCALE)
     assert grey is not None
-    return np.ascontiguousarray(grey.T, np.float32) / 255 * (HIGH - LOW) + np.float32(LOW)
+    level = np.ascontiguousarray(grey.T, np.float32) / np.float32(255)
+    return np.asarray(level * np.float32(HIGH - LOW) + np.float32(LOW), np.float32)
 
 
 def _squeezed(values: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from engine.head import Head
 from engine.head.arkit import ARKIT
 from engine.speech.features import MELS, SILENCE
-from engine.types import Floats
 from training.data.phones import PAUSE, PHONES
 
 from .data import Batch
@@ -31,7 +30,7 @@ def shut(head: Head, space: Space) -> Tensor:
     """(k, k) that takes the mouth's part out of motion in the space's coordinates."""
     shapes = space.coordinates(head.shapes(head.neutral)).astype(np.float64)  # (52, k)
     kept = np.array([not name.startswith(SPEAKS) for name in ARKIT], np.float64)
-    found: Floats = (np.linalg.pinv(shapes, rcond=1e-3) * kept) @ shapes
+    found = (np.linalg.pinv(shapes, rcond=1e-3) * kept) @ shapes
     return torch.from_numpy(found.astype(np.float32))
 
 
