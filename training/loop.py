@@ -34,11 +34,13 @@ class Schedule:
     clip: float = 1.0  # the gradient's norm at most
     log_every: int = 25
     save_every: int = 200
+    seconds: float = 0.0  # where not 0, it ends after so long, and the rate falls by the clock
 
-    def factor(self, step: int) -> float:
-        """What the learning rate is multiplied by at `step`."""
+    def factor(self, step: int, gone: float = 0.0) -> float:
+        """What the learning rate is multiplied by at `step`, `gone` seconds after the start."""
         warm = min(1.0, (step + 1) / 50)
-        late = (step / self.steps - self.drop_at) / max(1e-9, 1 - self.drop_at)
+        share = gone / self.seconds if self.seconds else step / self.steps
+        late = (share - self.drop_at) / max(1e-9, 1 - self.drop_at)
         fall = (1 - np.cos(np.pi * min(max(late, 0.0), 1.0))) / 2
         return float(warm * (1 - fall * (1 - self.drop)))
 
@@ -96,13 +98,17 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
     meter = _Meter(_board(run.folder, name), schedule.log_every)
     steps = range(begin, schedule.steps)
     bar = tqdm(steps, name, schedule.steps, initial=begin, mininterval=2, disable=not leads())
+    start = time.monotonic()
     for step in bar:
+        gone = time.monotonic() - start
+        if schedule.seconds and gone > schedule.seconds:
+            break
         if _late(run) or step - begin >= run.most:
             _save(file, net, optimiser, step)
             raise OutOfTime
         torch.manual_seed(run.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate * schedule.factor(step)
+            group["lr"] = schedule.rate * schedule.factor(step, gone)
         parts = loss(step, np.random.default_rng([run.seed, step]))
         optimiser.zero_grad(set_to_none=True)
         parts["total"].backward()
@@ -138,9 +144,7 @@ class _Meter:
 
     def __init__(self, writer: SummaryWriter | None, every: int) -> None:
         self.writer, self.every = writer, every
-        self._sums: dict[
-            str, Tensor
-        ] = {}  # on the device, which nobody waits for until they are told
+        self._sums: dict[str, Tensor] = {}  # on the device: nobody waits until they are told
         self._count = 0
 
     def add(self, step: int, parts: dict[str, Tensor], bar: "tqdm[int]") -> None:

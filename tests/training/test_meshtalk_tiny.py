@@ -43,7 +43,8 @@ def losses_of(config: Config, folder: Path) -> tuple[float, float]:
     sizes = steps.full_sizes(config, steps.run_data(folder, config.data))
     space = data.load_space(steps.run_data(folder, config.data))
     regions = steps.losses.Regions(Head.load(), space)
-    batch = data.crops(motions, config.length, 8, np.random.default_rng(9), 0.1)
+    shelf = data.Shelf(motions, torch.device("cpu"))
+    batch = data.crops(shelf, config.length, 8, np.random.default_rng(9), 0.1)
     ends = torch.from_numpy(data.hears(config.length)).long()
     found = []
     for trained in (False, True):

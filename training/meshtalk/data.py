@@ -45,6 +45,17 @@ class Motions:
         return np.flatnonzero(np.diff(self.frames) >= length + GRID).astype(np.int32)
 
 
+class Shelf:
+    """The clips on the device that learns: crops are cut out there."""
+
+    def __init__(self, motions: Motions, device: torch.device) -> None:
+        self.motions = motions
+        names = ("mel", "motion", "phone", "mouth", "upper", "template")
+        self.mel, self.motion, self.phone, self.mouth, self.upper, self.template = (
+            torch.from_numpy(getattr(motions, name)).to(device) for name in names
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Crops of t frames; mel covers all that they hear."""
@@ -57,9 +68,6 @@ class Batch:
     template: torch.Tensor  # (b, p)
     rows: torch.Tensor  # (b, t) the frames' places in Motions
 
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(*(getattr(self, name).to(device) for name in self.__slots__))
-
 
 def hears(length: int) -> Ints:
     """For a crop of frames that starts on the grid: the mel frame each ends with, from 0."""
@@ -67,39 +75,37 @@ def hears(length: int) -> Ints:
 
 
 def crops(
-    data: Motions, length: int, count: int, rng: np.random.Generator, lookahead: float
+    shelf: Shelf, length: int, count: int, rng: np.random.Generator, lookahead: float
 ) -> Batch:
     """`count` random crops, clips weighted by their length."""
+    data = shelf.motions
     usable = data.usable(length)
     sizes = np.diff(data.frames)[usable]
     chosen = rng.choice(usable, count, p=sizes / sizes.sum())
     starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
               np.diff(data.frames)[chosen]]  # fmt: skip
-    return gather(data, chosen, starts, length, lookahead)
+    return gather(shelf, chosen, starts, length, lookahead)
 
 
 def gather(
-    data: Motions, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int,
+    shelf: Shelf, chosen: Sequence[int] | Ints, starts: Sequence[int], length: int,
     lookahead: float,
 ) -> Batch:  # fmt: skip
     """The crops that begin at frames `starts` (on the grid) of the clips `chosen`."""
+    data, device = shelf.motions, shelf.mel.device
     span = int(hears(length)[-1]) + FIELD
     first = [
         data.mels[c] + last_frame(s, Fraction(FPS), lookahead)
         for c, s in zip(chosen, starts, strict=True)
     ]
-    rows = np.stack(
-        [data.frames[c] + s + np.arange(length) for c, s in zip(chosen, starts, strict=True)]
-    )
+    heard = torch.from_numpy(np.array(first)[:, None] + np.arange(span)).to(device)
+    begin = data.frames[np.asarray(chosen)] + np.asarray(starts)
+    rows = torch.from_numpy(begin[:, None] + np.arange(length)).to(device)
+    owners = torch.from_numpy(np.asarray(chosen, np.int64)).to(device)
     return Batch(
-        torch.from_numpy(np.stack([data.mel[f : f + span] for f in first])),
-        torch.from_numpy(data.motion[rows]),
-        torch.from_numpy(data.phone[rows]).long(),
-        torch.from_numpy(data.mouth[rows]),
-        torch.from_numpy(data.upper[rows]),
-        torch.from_numpy(data.template[np.asarray(chosen)]),
-        torch.from_numpy(rows),
-    )
+        shelf.mel[heard], shelf.motion[rows], shelf.phone[rows].long(), shelf.mouth[rows],
+        shelf.upper[rows], shelf.template[owners], rows,
+    )  # fmt: skip
 
 
 def features(samples: Floats) -> Floats:
@@ -206,8 +212,12 @@ def prepare(
     known = build(head, clips(part("test"), few, modes, seed + 1), space, seed, distorted=False)
     new = build(head, clips(part("voices"), few, modes, seed + 2), space, seed, distorted=False)
     for name, value in (("train", train), ("test", known), ("voices", new), ("space", space)):
-        fields = {f: getattr(value, f) for f in value.__slots__}
-        np.savez(folder / f"{name}.npz", **fields)
+        save(folder, name, value)
+
+
+def save(folder: Path, name: str, value: Motions | Space) -> None:
+    fields = {f: getattr(value, f) for f in value.__slots__}
+    np.savez(folder / f"{name}.npz", **fields)
 
 
 def _few(recorded: Recorded, seed: int, most: int = 120) -> Iterator[Clip]:

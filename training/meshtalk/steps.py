@@ -23,8 +23,9 @@ from training.loop import OutOfTime, Run, Schedule, train
 from . import data, losses
 from .autoregressive import Autoregressive
 from .baselines import Continuous, Follower, Regression, first_net
-from .data import Motions
+from .data import Motions, Shelf
 from .net import MeshTalk, Sizes
+from .rough import Rough, shut
 from .start import Start, begin
 
 
@@ -36,6 +37,7 @@ class DataConfig:
     templates: int = 24  # principal components of the people's neutral faces
     seed: int = 0
     folder: Path = Path("runs/data")
+    made: Path | None = None  # a data set that is there already (training.prepare --unpack)
     recorded: data.Recorded = field(default_factory=data.Recorded)
 
 
@@ -54,6 +56,7 @@ class Config:
     lookahead: float = 0.1  # seconds of sound after a frame that the net hears
     half: bool = False  # the first step's products in bfloat16: faster where the machine has them
     start: Start = field(default_factory=Start)
+    rough: Rough = field(default_factory=Rough)
     data: DataConfig = field(default_factory=DataConfig)
     sizes: Sizes = field(default_factory=Sizes)
     weights: losses.Weights = field(default_factory=losses.Weights)
@@ -78,6 +81,8 @@ class Trained:
 
 def data_folder(config: DataConfig) -> Path:
     """The data set's place, named by all that it depends on; made when it is not there."""
+    if config.made is not None:
+        return config.made
     name = f"meshtalk-{config.clips}-{config.templates}-{config.seed}-{_sources(config)}"
     folder = config.folder / name
     if not (folder / "space.npz").exists():
@@ -119,7 +124,7 @@ def fit(config: Config, run: Run) -> bool:
         if isinstance(net, Continuous):
             _follower(config, run, motions, net)
         elif isinstance(net, MeshTalk):
-            _second(config, run, motions, net)
+            _second(config, run, motions, net, folder)
     except OutOfTime:
         return False
     return True
@@ -138,10 +143,11 @@ def _first(
     net.to(run.device)
     regions = losses.Regions(Head.load(), space).to(run.device)
     ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
+    shelf, still = Shelf(motions, run.device), shut(Head.load(), space).to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.length, config.batch, rng, config.lookahead)
-        batch = batch.to(run.device)
+        batch = data.crops(shelf, config.length, config.batch, rng, config.lookahead)
+        batch = config.rough(batch, still)
         config.start.held(net, step)
         shift = int(rng.integers(1, config.batch))
         with torch.autocast(run.device.type, torch.bfloat16, enabled=config.half):
@@ -153,18 +159,24 @@ def _first(
     return net.eval()
 
 
-def _second(config: Config, run: Run, motions: Motions, net: MeshTalk) -> None:
-    """Which codes follow, given the sound."""
+def _second(config: Config, run: Run, motions: Motions, net: MeshTalk, folder: Path) -> None:
+    """Which codes follow, given the sound: both by the first step's nets, of sound as rough."""
     torch.manual_seed(config.seed + 1)
     model = Autoregressive(net.sizes).to(run.device)
     if finished(run.folder, "second") >= config.second.steps:
         return
-    audio, labels = encode(net, motions, run.device, config.lookahead)
+    shelf = Shelf(motions, run.device)
+    still = shut(Head.load(), data.load_space(folder)).to(run.device)
+    heard = torch.from_numpy(data.hears(config.context)).long().to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.context, config.batch, rng, config.lookahead)
-        value = model.loss(labels[batch.rows].to(run.device), audio[batch.rows].to(run.device))
-        return {"total": value}
+        batch = data.crops(shelf, config.context, config.batch, rng, config.lookahead)
+        batch = config.rough(batch, still)
+        with torch.no_grad():
+            audio = net.hear(batch.mel, heard)
+            expression = net.expression(batch.motion, batch.template)
+            labels = net.fuse(audio, expression).argmax(-1)
+        return {"total": model.loss(labels, audio)}
 
     train(run, "second", model, loss, config.second)
 
@@ -178,11 +190,12 @@ def _follower(config: Config, run: Run, motions: Motions, net: Continuous) -> No
     parts = [
         (a[0].cpu(), e[0].cpu()) for a, e, _ in coded(net, motions, run.device, config.lookahead)
     ]
-    audio, wanted = (torch.cat(x) for x in zip(*parts, strict=True))
+    audio, wanted = (torch.cat(x).to(run.device) for x in zip(*parts, strict=True))
+    shelf = Shelf(motions, run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = data.crops(motions, config.context, config.batch, rng, config.lookahead)
-        value = model.loss(wanted[batch.rows].to(run.device), audio[batch.rows].to(run.device))
+        batch = data.crops(shelf, config.context, config.batch, rng, config.lookahead)
+        value = model.loss(wanted[batch.rows], audio[batch.rows])
         return {"total": value}
 
     train(run, "second", model, loss, config.second)
@@ -191,7 +204,9 @@ def _follower(config: Config, run: Run, motions: Motions, net: Continuous) -> No
 def finished(folder: Path, name: str) -> int:
     """How many steps the checkpoint NAME.pt has seen."""
     file = folder / f"{name}.pt"
-    return int(torch.load(file, weights_only=True)["step"]) if file.exists() else 0
+    if not file.exists():
+        return 0
+    return int(torch.load(file, map_location="cpu", weights_only=True)["step"])
 
 
 def encode(
