@@ -54,7 +54,7 @@ class Timed(Schedule):
     def over(self) -> bool:
         return time.monotonic() >= self.began + 60 * self.minutes
 
-    def factor(self, step: int) -> float:
+    def factor(self, step: int, gone: float = 0.0) -> float:
         share = min(1.0, (time.monotonic() - self.began) / (60 * self.minutes))
         warm = min(1.0, (step + 1) / 50)
         return warm * Schedule.factor(self, max(50, round(share * self.steps)))
