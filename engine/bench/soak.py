@@ -80,7 +80,10 @@ async def _behind(
     print(f"likeness: the bad line is made by: {wire.spoil(*line)}", file=sys.stderr)
     await asyncio.sleep(2 * SETTLE)
     steps = max(4, round(minutes * 60 / EACH))
-    bad = [await reading() for _ in tqdm(range(steps), desc="bad line", unit="10 s")]
+    bad, bar = list[dict[str, float]](), tqdm(range(steps), desc="bad line", unit="10 s")
+    for _ in bar:
+        bad.append(await reading())
+        bar.set_postfix({k: round(bad[-1].get(k, 0.0)) for k in ("fps", "skew", "latency_p50")})
     wire.heal()
     await asyncio.sleep(2 * SETTLE)
     after = await reading()
