@@ -162,7 +162,8 @@ async def test_a_session_is_pushed_and_pushed_again(monkeypatch, caplog):
             assert not session.server.figures()["pushed"]
             endpoint.refuse = False
             for _ in range(2):
-                await (await asyncio.wait_for(endpoint.tracks.get(), 10)).recv()
+                track = await asyncio.wait_for(endpoint.tracks.get(), 10)
+                await asyncio.wait_for(track.recv(), 20)
                 await until(lambda: session.server.figures()["pushed"])
                 while not endpoint.tracks.empty():
                     endpoint.tracks.get_nowait()
