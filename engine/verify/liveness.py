@@ -21,7 +21,7 @@ from .report import Change
 from .synchrony import TOGETHER, Sums, Synchrony
 
 GAP = 0.25  # seconds without the face that are bridged
-PATIENCE = 5.0  # seconds for which the end of the pictures waits for the end of the sound
+PATIENCE = 5.0  # seconds without news of the sound after which the pictures' end stops waiting
 KEPT = 30.0  # seconds for which one stream waits for the others
 SURE = 0.5  # FaceParams.confidence and mouth in the mean of a block, at least
 WAITING, LIVE, SUSPECT = "waiting", "live", "suspect"
@@ -99,6 +99,7 @@ class Liveness:
             self._foretold.append((item.t, self._lips.of_mesh(item.vertices)))
             while item.t - self._foretold[0][0] > KEPT:
                 self._foretold.popleft()
+            self._lock.notify_all()
 
     def end_of_sound(self) -> None:
         """No more will be heard or foretold."""
@@ -107,10 +108,12 @@ class Liveness:
             self._lock.notify_all()
 
     def finish(self) -> list[Evidence]:
-        """What was seen and still waits for its sound, which may come later."""
+        """What was seen and still waits for its sound, which a recording may be slow to write."""
         with self._lock:
-            self._lock.wait_for(lambda: self._ended, PATIENCE)
-            return self._weigh()
+            found = self._weigh()
+            while not self._ended and self._lock.wait(PATIENCE):
+                found += self._weigh()
+            return found
 
     def challenge_now(self) -> None:
         """Asks for something that only who is there now can do."""

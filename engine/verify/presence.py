@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -72,7 +72,7 @@ class Presence:
         self._evidence: dict[int, deque[tuple[float, float]]] = {}
         self._seen: float | None = None  # t of the last frame with a face in it
         self._news = threading.Condition()
-        self._ended = False
+        self._ended = self._drawn = False
         self._enrolling: tuple[str, Consent, Gathering] | None = None
         self._said = "", -float("inf")  # the last word on an enrolment, and when it was said
         self._expected = config.expect
@@ -120,12 +120,26 @@ class Presence:
         return []
 
     def at(self, t: float) -> Present | None:
-        """The last picture up to t, and who is in it. A recording waits until there is one."""
+        """The last picture up to t, and who is in it; of liveness what is known by now, for that
+        waits for the sound. A recording waits until there is one."""
         with self._news:
+            self._drawn = True
+            self._let_go(t)
             if not self._live:
                 self._news.wait_for(lambda: self._ended or self._newest >= t, _WAIT)
-            early = [m for m in self._moments if m.t <= t]
-            return early[-1] if early else (self._moments[0] if self._moments else None)
+                self._let_go(t)
+            if not self._moments:
+                return None
+            found = self._moments[0]
+        return replace(
+            found, liveness=self._liveness.words if self._liveness and found.faces else ""
+        )
+
+    def _let_go(self, t: float) -> None:
+        """All moments but the last up to t, which a later one may still need."""
+        while len(self._moments) > 1 and self._moments[1].t <= t:
+            self._moments.popleft()
+        self._news.notify_all()
 
     def begin_enrolment(self, name: str, purpose: str, expires: str) -> None:
         """Takes good pictures of the one face that is seen from now on. ConfigError where it is
@@ -200,8 +214,9 @@ class Presence:
         )  # fmt: skip
         self.words = self._worded(item.t, found)
         with self._news:
-            living = self._liveness.words if self._liveness and faces else ""
-            self._moments.append(Present(item.t, pixels, faces, self.words, living))
+            if self._drawn and not self._live:  # else a recording would show what comes later
+                self._news.wait_for(lambda: len(self._moments) < _KEPT, _WAIT)
+            self._moments.append(Present(item.t, pixels, faces, self.words))
             self._news.notify_all()
 
     def _line(self, t: float, identity: Identity) -> deque[tuple[float, float]]:

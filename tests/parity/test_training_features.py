@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from engine.speech.features import RATE, Features
 from engine.speech.windows import FIELD, Windows
@@ -23,8 +24,9 @@ def test_training_windows_are_the_live_ones(lookahead: float) -> None:
         np.ones(count, np.float32), np.zeros((1, 1), np.float32),
         np.array([0, len(rows)], np.int32), np.array([0, count], np.int32),
     )  # fmt: skip
+    shelf = data.Shelf(motions, torch.device("cpu"))
     for start in (0, 3, 9):
-        batch = data.gather(motions, [0], [start], 12, lookahead)
+        batch = data.gather(shelf, [0], [start], 12, lookahead)
         for k, end in enumerate(data.hears(12)):
             window = batch.mel[0, end : end + FIELD].numpy()
             assert np.array_equal(window, heard[start + k])

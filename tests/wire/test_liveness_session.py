@@ -73,5 +73,6 @@ async def test_a_late_sound_and_another_one_are_suspect(place, attack):
 
 
 async def test_it_can_be_switched_off(place):
-    assert await watched(place, write_talker(place / "me.mp4"), "--set",
-                         "verify.liveness=false") == []  # fmt: skip
+    short = write_talker(place / "short.mp4", seconds=3)  # "waiting" is told of its first face
+    assert [e["what"] for e in await watched(place, short)] == ["waiting"]
+    assert await watched(place, short, "--set", "verify.liveness=false") == []

@@ -5,6 +5,8 @@
 // for each picture shown and each sound played, session time now - t is the whole latency.
 // Of the loudspeaker's share the browser tells when it is asked by an AudioContext.
 
+import { Align } from "./align.js";
+
 const TICKS = { video: 90000, audio: 48000 };
 const SETTLED = 500; // ms after the first picture at which the browser has time for sound
 const KEPT = 300; // samples: ten seconds of pictures
@@ -13,7 +15,7 @@ export class Meter {
   constructor(video, send) {
     this.video = video;
     this.send = send;
-    this.peer = null;
+    this.peer = this.align = null;
     this.spark = [];
     this.speaker = 0; // seconds from the browser to the air
     this.showing = this.onPicture.bind(this);
@@ -36,6 +38,7 @@ export class Meter {
   watch(peer) {
     this.reset();
     this.peer = peer;
+    this.align = new Align(peer);
     for (let i = 0; i < 8; i++) setTimeout(() => this.ping(), 60 * i);
     const ready = () => setTimeout(() => this.send({ ready: true }), SETTLED);
     if (!this.video.requestVideoFrameCallback) return ready(); // an old browser: no figures
@@ -126,6 +129,7 @@ export class Meter {
       patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
       rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
     };
+    this.align.step(this.figures().skew, found);
     const median = percentile(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
     this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });

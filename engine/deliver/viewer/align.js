@@ -1,0 +1,44 @@
+// Lip sync on a bad line. The browser keeps both streams in step by its own estimates, and takes
+// a minute to where pictures wait for packets that are sent again. This page measures what is
+// shown and heard, so it asks the stream that is early to wait (RTCRtpReceiver.jitterBufferTarget).
+
+const EVERY = 4000; // ms: the meter's skew is a median of six seconds
+const STEADY = 30; // ms of skew that are left alone
+const SHARE = 0.7; // of what is measured, at a time
+const MOST = 1000; // ms
+
+export class Align {
+  constructor(peer) {
+    this.peer = peer;
+    this.asked = { audio: 0, video: 0 };
+    this.last = performance.now();
+    this.before = {};
+  }
+
+  /** skew: ms, positive where sound is late. stats: inbound-rtp by kind, of this moment. */
+  step(skew, stats) {
+    const now = performance.now();
+    if (skew === null || now - this.last < EVERY) return;
+    this.last = now;
+    const waits = Object.fromEntries(["audio", "video"].map((kind) => [kind, this.wait(kind, stats[kind])]));
+    if (Math.abs(skew) < STEADY) return;
+    const [late, early] = skew > 0 ? ["audio", "video"] : ["video", "audio"];
+    if (this.asked[late] > 0) this.ask(late, waits[late] - SHARE * Math.abs(skew));
+    else this.ask(early, waits[early] + SHARE * Math.abs(skew));
+  }
+
+  /** How long packets of a kind have waited since the step before, ms; null where nothing is known. */
+  wait(kind, s) {
+    const was = this.before[kind];
+    this.before[kind] = s;
+    const count = (s?.jitterBufferEmittedCount ?? 0) - (was?.jitterBufferEmittedCount ?? 0);
+    return was && count > 0 ? ((s.jitterBufferDelay - was.jitterBufferDelay) / count) * 1000 : null;
+  }
+
+  ask(kind, ms) {
+    const receiver = this.peer.getReceivers().find((r) => r.track.kind === kind);
+    if (ms === null || !receiver || !("jitterBufferTarget" in receiver)) return;
+    this.asked[kind] = Math.round(Math.min(MOST, Math.max(0, ms)));
+    receiver.jitterBufferTarget = this.asked[kind] || null;
+  }
+}
