@@ -11,7 +11,6 @@ from engine.errors import ConfigError
 from engine.head import Head
 from engine.head.arkit import ARKIT
 from engine.speech.features import MELS, SILENCE
-from training.loop import Schedule
 from training.meshtalk import data, pack
 from training.meshtalk.rough import LEAST, Rough, shut
 from training.meshtalk.space import Space, opening_root
@@ -95,10 +94,3 @@ def test_rough_sound_is_another_voice_at_every_draw() -> None:
     quiet = replace(rough, silence=1.0)(batch, still)
     assert float(quiet.mel.min()) >= LEAST and not quiet.motion.any()
     assert torch.equal(quiet.upper, batch.upper) and bool((quiet.mouth == 1).all())
-
-
-def test_the_rate_falls_by_the_clock_where_seconds_are_given() -> None:
-    timed = Schedule(steps=10**6, seconds=100.0, drop_at=0.5, drop=0.1)
-    assert timed.factor(10**5, 40.0) == 1.0
-    assert timed.factor(100, 75.0) == pytest.approx(0.55)
-    assert timed.factor(100, 100.0) == pytest.approx(0.1)

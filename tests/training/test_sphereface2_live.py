@@ -69,10 +69,10 @@ def test_learns_watches_and_resumes(tmp_path: Path, config: Config) -> None:
 
 
 def test_by_the_clock(tmp_path: Path, config: Config) -> None:
-    """The rate has fallen to its end when the minutes are over, however many steps that were."""
-    assert fit(tmp_path, replace(config, minutes=0.03))
-    timed = run.Timed(steps=10**7, minutes=1.0, began=0.0)  # a minute that is long over
-    assert timed.factor(10**6) == pytest.approx(timed.drop) and timed.over
+    """Finished when the seconds are over, however many steps that were."""
+    schedule = replace(config.schedule, steps=10**7, seconds=2.0)
+    assert not fit(tmp_path, replace(config, schedule=schedule), 1)
+    assert fit(tmp_path, replace(config, schedule=schedule))
 
 
 def test_the_teacher_sees_the_same(folder: Path) -> None:
