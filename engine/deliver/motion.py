@@ -13,7 +13,7 @@ HEADER = ("t", *ARKIT, "headYaw", "headPitch", "headRoll")
 
 
 class MotionFile:
-    """CSV: `t` (seconds), 52 weights in [0, 1], yaw, pitch and roll in radians; row k: k / fps."""
+    """CSV: `t` (seconds), 52 weights in [0, 1]; yaw, pitch, roll in radians; row k at k / fps."""
 
     def __init__(self, path: Path, fps: int) -> None:
         self._file = PartFile(path, "--motion", (".csv", ".glb"))
