@@ -32,7 +32,8 @@ def gone():
 @contextmanager
 def bench():
     """`engine.bench crowd` from the moment that its network is there."""
-    assert gone(), "another bench is at work"
+    with wires(1):  # what was there before this test goes
+        pass
     command = (sys.executable, "-m", "engine.bench", "crowd")
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
