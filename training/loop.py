@@ -34,10 +34,11 @@ class Schedule:
     clip: float = 1.0  # the gradient's norm at most
     log_every: int = 25
     save_every: int = 200
-    seconds: float = 0.0  # where not 0, it ends after so long, and the rate falls by the clock
+    seconds: float = 0.0  # where not 0, it ends after so long, and the rate falls by the clock;
+    # a run that was stopped goes on with what is left of them
 
     def factor(self, step: int, gone: float = 0.0) -> float:
-        """What the learning rate is multiplied by at `step`, `gone` seconds after the start."""
+        """What the learning rate is multiplied by at `step`, after `gone` seconds of training."""
         warm = min(1.0, (step + 1) / 50)
         share = gone / self.seconds if self.seconds else step / self.steps
         late = (share - self.drop_at) / max(1e-9, 1 - self.drop_at)
@@ -87,11 +88,12 @@ def pick_device(name: str) -> torch.device:
 def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedule) -> None:
     """Minimises `loss` over the net's parameters, from the checkpoint NAME.pt if there is one.
 
-    Under torchrun the first process alone writes; they all stop at the same step.
+    Under torchrun the first process alone writes; they all go by one clock and stop at the same
+    step. What ended by `schedule.seconds` counts as all of its steps.
     """
     optimiser = schedule.optimise(net)
     file = run.folder / f"{name}.pt"
-    begin = _restore(file, net, optimiser, run.device)
+    begin, before = _restore(file, net, optimiser, run.device)
     if begin >= schedule.steps:
         return
     net.train()
@@ -100,11 +102,11 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
     bar = tqdm(steps, name, schedule.steps, initial=begin, mininterval=2, disable=not leads())
     start = time.monotonic()
     for step in bar:
-        gone = time.monotonic() - start
-        if schedule.seconds and gone > schedule.seconds:
+        gone, late = _clock(run, before + time.monotonic() - start)
+        if schedule.seconds and gone >= schedule.seconds:
             break
-        if _late(run) or step - begin >= run.most:
-            _save(file, net, optimiser, step)
+        if late or step - begin >= run.most:
+            _save(file, net, optimiser, step, gone)
             raise OutOfTime
         torch.manual_seed(run.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
@@ -116,8 +118,8 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
         optimiser.step()
         meter.add(step, parts, bar)
         if (step + 1) % schedule.save_every == 0:
-            _save(file, net, optimiser, step + 1)
-    _save(file, net, optimiser, schedule.steps)
+            _save(file, net, optimiser, step + 1, gone)
+    _save(file, net, optimiser, schedule.steps, before + time.monotonic() - start)
     meter.close()
 
 
@@ -126,13 +128,14 @@ def leads() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
-def _late(run: Run) -> bool:
+def _clock(run: Run, gone: float) -> tuple[float, bool]:
+    """Seconds of training and whether the run must stop: the same in all processes."""
     late = time.monotonic() > run.until
     if not dist.is_initialized():
-        return late
-    any_late = torch.tensor(float(late), device=run.device)
-    dist.all_reduce(any_late)
-    return bool(any_late > 0)
+        return gone, late
+    most = torch.tensor([gone, late], dtype=torch.float32, device=run.device)
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    return float(most[0]), bool(most[1] > 0)
 
 
 def _board(folder: Path, name: str) -> SummaryWriter | None:
@@ -168,21 +171,25 @@ class _Meter:
             self.writer.close()
 
 
-def _save(file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+def _save(
+    file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int, gone: float
+) -> None:
     """Written beside and then moved, so that a killed run leaves a whole checkpoint."""
     if not leads():
         return
     beside = file.with_suffix(".new")
-    torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, beside)
+    held = {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save(held | {"step": step, "seconds": gone}, beside)
     beside.replace(file)
 
 
 def _restore(
     file: Path, net: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
-) -> int:
+) -> tuple[int, float]:
+    """Steps and seconds that the checkpoint has seen."""
     if not file.exists():
-        return 0
+        return 0, 0.0
     saved = torch.load(file, map_location=device, weights_only=True)
     net.load_state_dict(saved["net"])
     optimiser.load_state_dict(saved["optimiser"])
-    return int(saved["step"])
+    return int(saved["step"]), float(saved.get("seconds", 0.0))

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,14 @@ def configured(
         verb = "change" if len(fixed) > 1 else "changes"
         raise ConfigError(f"{names} {verb} nothing in a resumed run; start a new one")
     return saved(args.resume)
+
+
+def chosen(names: Collection[str], rows: Collection[str]) -> list[str]:
+    """The rows of a comparison that are asked for, in its order; all of them where none is."""
+    unknown = set(names) - set(rows)
+    if unknown:
+        raise ConfigError(f"no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
+    return [name for name in rows if name in (names or rows)]
 
 
 def save_config(folder: Path, config: Any) -> None:

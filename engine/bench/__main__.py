@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -130,6 +131,9 @@ def main() -> int:
     except EngineError as e:
         print(f"likeness: {e}", file=sys.stderr)
         return e.exit_code
+    except KeyboardInterrupt:
+        print("likeness: stopped", file=sys.stderr)
+        return 1
     print(json.dumps(asdict(figures), indent=1) if args.json else "\n".join(figures.rows()))
     runs = gated(args.what, args.browser, asks_line(args))
     missed = figures.missed(runs) if args.gate else []
@@ -140,4 +144,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is put away
     sys.exit(main())

@@ -1,16 +1,24 @@
 """A network of the bench's own: namespaces for viewers, each on a wire that can be made worse.
 
-Needs root and iproute2. The engine stays outside, at `HOST` of each wire.
+Needs root and iproute2. The engine stays outside, at `HOST` of each wire. What a bench that was
+killed left behind goes when the next one begins: a dead wire's address would be a candidate of
+every WebRTC connection from here.
 """
 
+import fcntl
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from ..errors import DeliveryError
+
+LOCK = Path("/run/likeness-bench.lock")  # held as long as the wires are somebody's
 
 
 class Wire:
@@ -76,8 +84,6 @@ class Wire:
     def remove(self) -> None:
         if self._relay is not None:
             self.heal()
-        subprocess.run(("ip", "netns", "delete", self.name), capture_output=True, check=False)
-        subprocess.run(("ip", "link", "delete", self._outer), capture_output=True, check=False)
 
 
 @contextmanager
@@ -86,13 +92,36 @@ def wires(count: int) -> Iterator[list[Wire]]:
     if why := why_no_wires():
         raise DeliveryError(f"the bench makes a network of its own: {why}")
     made: list[Wire] = []
-    try:
-        for number in range(1, count + 1):
-            made.append(Wire(number))
-        yield made
-    finally:
-        for wire in made:
-            wire.remove()
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise DeliveryError("another bench has this machine's wires: wait for its end") from e
+        clear()
+        try:
+            for number in range(1, count + 1):
+                made.append(Wire(number))
+            yield made
+        finally:
+            for wire in made:
+                wire.remove()
+            clear()
+
+
+def clear() -> None:
+    """Takes away all wires that are there, and ends what runs behind them."""
+    for space in Path("/run/netns").glob("likeness-*"):
+        for pid in _said("ip", "netns", "pids", space.name).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        _said("ip", "netns", "delete", space.name)
+    for link in Path("/sys/class/net").glob("lk*"):
+        if re.fullmatch(r"lk\d+", link.name):
+            _said("ip", "link", "delete", link.name)
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def why_no_wires() -> str:

@@ -91,7 +91,7 @@ class Writers:
 
     def push_world(self, world: World) -> None:
         for writer in self._each():
-            writer.begin(world.t)
+            writer.places.begin(world.t)
         if self.motion:
             self.motion.push(self._shaping(world.motion) if self._shaping else world.motion)
         if self.mesh:

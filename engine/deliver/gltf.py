@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..head import Head
 from ..head.arkit import ARKIT
 from ..types import Appearance, Colour, Floats, Motion
-from .part import PartFile
+from .part import PartFile, Places
 from .vmc import quaternion
 
 _MAGIC, _VERSION, _JSON, _BIN = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
@@ -229,19 +229,11 @@ class GlbFile:
 
     def __init__(self, path: Path, fps: int, head: Head, look: Appearance) -> None:
         self._file = PartFile(path, "--motion", (".glb",))
-        self.fps, self._head, self._look = fps, head, look
-        self._zero: float | None = None
+        self.places, self._head, self._look = Places(fps), head, look
         self._rows: list[Floats] = []  # (57,): place, weights, quaternion
 
-    def begin(self, t: float) -> None:
-        """Makes `t` the file's zero, where it has none yet."""
-        if self._zero is None:
-            self._zero = t
-
     def push(self, motion: Motion) -> None:
-        self.begin(motion.t)
-        assert self._zero is not None
-        k = round((motion.t - self._zero) * self.fps)
+        k = self.places.of(motion.t)
         if self._rows and k <= self._rows[-1][0]:
             return  # two for one place: keys must rise
         row = np.concatenate([[k], motion.weights, quaternion(motion.head)])
@@ -254,7 +246,11 @@ class GlbFile:
             return
         rows = np.stack(self._rows)
         made = document(
-            self._head, self._look, rows[:, 0] / np.float32(self.fps), rows[:, 1:53], rows[:, 53:]
+            self._head,
+            self._look,
+            rows[:, 0] / np.float32(self.places.fps),
+            rows[:, 1:53],
+            rows[:, 53:],
         )
         with self._file.writing():
             self._file.part.write_bytes(made)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..head import Head
 from ..types import FaceMesh, Floats
-from .part import PartFile
+from .part import PartFile, Places
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the time of every entry: the same bytes on any day
 
@@ -21,28 +21,19 @@ class MeshFile:
 
     `t (n,)` seconds, `vertices (n, v, 3)` millimetres in head space, `landmarks68 (n, 68, 3)`,
     `faces (f, 3)`, and `mouth_mask (v,)`, `upper_mask (v,)` in [0, 1].
-    Zero is the time given to `begin`, else of the first row.
     """
 
     def __init__(self, path: Path, fps: int, head: Head) -> None:
         self._file = PartFile(path, "--mesh", (".npz",))
-        self.fps, self._head = fps, head
-        self._zero: float | None = None
+        self.places, self._head = Places(fps), head
         self._rows = {
             "t": _Rows(self._file, "t", (), np.float64),
             "vertices": _Rows(self._file, "vertices", head.neutral.shape, np.float32),
             "landmarks68": _Rows(self._file, "landmarks68", (68, 3), np.float32),
         }
 
-    def begin(self, t: float) -> None:
-        """Makes `t` the file's zero, where it has none yet."""
-        if self._zero is None:
-            self._zero = t
-
     def push(self, face: FaceMesh) -> None:
-        self.begin(face.t)
-        assert self._zero is not None
-        t = round((face.t - self._zero) * self.fps) / self.fps
+        t = self.places.of(face.t) / self.places.fps
         with self._file.writing():
             self._rows["t"].add(np.float64(t))
             self._rows["vertices"].add(face.vertices)
@@ -50,7 +41,7 @@ class MeshFile:
 
     def finish(self) -> None:
         """Completes the file and gives it its name; with no row there is no file."""
-        if self._zero is None:
+        if self.places.zero is None:
             self.abort()
             return
         fixed = {

@@ -7,34 +7,23 @@ import numpy as np
 
 from ..head.arkit import ARKIT
 from ..types import Motion
-from .part import PartFile
+from .part import PartFile, Places
 
 HEADER = ("t", *ARKIT, "headYaw", "headPitch", "headRoll")
 
 
 class MotionFile:
-    """CSV: `t` (seconds), 52 weights in [0, 1], yaw, pitch and roll in radians; row k at k / fps.
-
-    Zero is the time given to `begin`, else of the first row.
-    """
+    """CSV: `t` (seconds), 52 weights in [0, 1]; yaw, pitch, roll in radians; row k at k / fps."""
 
     def __init__(self, path: Path, fps: int) -> None:
         self._file = PartFile(path, "--motion", (".csv", ".glb"))
-        self.fps = fps
-        self._zero: float | None = None
+        self.places = Places(fps)
         with self._file.writing():
             self._out = self._file.part.open("w", encoding="ascii", newline="\n")
             self._out.write(",".join(HEADER) + "\n")
 
-    def begin(self, t: float) -> None:
-        """Makes `t` the file's zero, where it has none yet."""
-        if self._zero is None:
-            self._zero = t
-
     def push(self, motion: Motion) -> None:
-        self.begin(motion.t)
-        assert self._zero is not None
-        t = round((motion.t - self._zero) * self.fps) / self.fps
+        t = self.places.of(motion.t) / self.places.fps
         values = np.concatenate([motion.weights, motion.head]).astype(np.float64)
         values = np.round(values, 6) + 0.0  # the sum makes -0 into 0
         with self._file.writing():
@@ -42,7 +31,7 @@ class MotionFile:
 
     def finish(self) -> None:
         """Completes the file and gives it its name; with no row there is no file."""
-        if self._zero is None:
+        if self.places.zero is None:
             self.abort()
             return
         with self._file.writing():

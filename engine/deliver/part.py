@@ -1,4 +1,4 @@
-"""An output file that takes its name only once it is whole."""
+"""An output file that takes its name only once it is whole, and the places of what is in it."""
 
 import os
 from collections.abc import Iterator
@@ -41,3 +41,21 @@ class PartFile:
 
     def drop(self) -> None:
         self.part.unlink(missing_ok=True)
+
+
+class Places:
+    """Moments as places k of k / fps, from one zero: the time given to `begin`, else the first."""
+
+    def __init__(self, fps: int) -> None:
+        self.fps = fps
+        self.zero: float | None = None
+
+    def begin(self, t: float) -> None:
+        """Makes `t` the zero, where there is none yet."""
+        if self.zero is None:
+            self.zero = t
+
+    def of(self, t: float) -> int:
+        self.begin(t)
+        assert self.zero is not None
+        return round((t - self.zero) * self.fps)

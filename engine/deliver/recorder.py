@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from ..errors import DeliveryError
 from ..types import AudioChunk, Bytes, Floats, Picture
-from .part import PartFile
+from .part import PartFile, Places
 
 RATE = 48_000  # hertz
 _SLIP = 2  # samples that a stamp may differ from the count by rounding
@@ -35,17 +35,15 @@ _SOUND = {".mp4": "aac", ".mkv": "libopus", ".webm": "libopus"}
 class Recorder:
     """Writes pictures at exactly k / fps and sound from the same zero, for the file's life.
 
-    Zero is the time given to `begin`, else of the first picture; sound before it is left out.
-    Pictures that never came leave the one before them standing. The file is deterministic.
-    Its methods may be called from several threads.
+    Sound before zero is left out. Pictures that never came leave the one before them standing. The
+    file is deterministic. Its methods may be called from several threads.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int, alpha: bool = False) -> None:
         self._file = PartFile(path, "--record", tuple(_VIDEO))
-        self.fps, self.size = fps, size
+        self.places, self.fps, self.size = Places(fps), fps, size
         self._alpha = alpha and self._file.ending == ".webm"
         self._lock = threading.Lock()
-        self._zero: float | None = None
         self._next = 0  # the number of the next picture
         self._sound = _Sound()
         with self._file.writing():
@@ -56,16 +54,9 @@ class Recorder:
         self._video = self._add_video()
         self._audio = self._add_audio()
 
-    def begin(self, t: float) -> None:
-        """Makes `t` the file's zero, where it has none yet."""
-        if self._zero is None:
-            self._zero = t
-
     def push(self, picture: Picture) -> None:
         with self._lock, self._file.writing():
-            self.begin(picture.t)
-            assert self._zero is not None
-            k = round((picture.t - self._zero) * self.fps)
+            k = self.places.of(picture.t)
             if k < self._next:
                 return  # two pictures for one place: the first stands
             frame = self._frame(picture.pixels)
@@ -78,8 +69,8 @@ class Recorder:
             raise ValueError(f"the recorder takes sound of {RATE} Hz, not {chunk.rate}")
         with self._lock, self._file.writing():
             self._sound.add(chunk)
-            if self._zero is not None:
-                self._sound.place(self._zero)
+            if self.places.zero is not None:
+                self._sound.place(self.places.zero)
                 self._encode_sound()
 
     def finish(self) -> None:
@@ -89,7 +80,7 @@ class Recorder:
                 self._drop()
                 return
             with self._file.writing():
-                self._sound.place(self._zero or 0.0)
+                self._sound.place(self.places.zero or 0.0)
                 self._sound.fill(-(-self._next * RATE // self.fps))
                 self._encode_sound(all_of_it=True)
                 self._container.mux(self._audio.encode(None))

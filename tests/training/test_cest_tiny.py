@@ -13,7 +13,7 @@ import torch
 from engine import config as settings
 from engine.head import Head
 from engine.model import open_model
-from training import loop
+from training import loop, recipes
 from training.cest import data, evaluate, recipe, rows, steps
 from training.cest.place import ROOM
 from training.cest.render_synthetic import (
@@ -66,7 +66,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def run_in(folder: Path, config: Config, most: float = float("inf")) -> bool:
     folder.mkdir(exist_ok=True)
-    steps.write_config(folder, config)
+    recipes.save_config(folder, config)
     return steps.fit(config, loop.Run(folder, config.seed, torch.device("cpu"), float("inf"), most))
 
 
@@ -143,7 +143,7 @@ def test_rows_share_a_first_step_where_they_can_and_end_in_one_table(
     with pytest.raises(steps.ConfigError, match="another configuration"):
         rows.fit_rows(replace(tiny, seed=1), ["averaging"], tmp_path, cpu, minutes=0)
     with pytest.raises(steps.ConfigError, match="no row wrong"):
-        rows.chosen(["wrong"])
+        rows.fit_rows(tiny, ["wrong"], tmp_path, cpu, minutes=0)
     capsys.readouterr()
     folders = [str(tmp_path / name) for name in (rows.FULL, *names)]
     evaluate.main(["--rows", *folders, "--data", str(tiny.data.folder), "--quick"])

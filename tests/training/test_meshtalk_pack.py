@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import ConfigError
 from engine.head import Head
 from engine.head.arkit import ARKIT
 from engine.speech.features import MELS, SILENCE
-from training.loop import Schedule
-from training.meshtalk import data, pack
+from training.fit import dispatch
+from training.meshtalk import data
 from training.meshtalk.rough import LEAST, Rough, shut
 from training.meshtalk.space import Space, opening_root
+from training.pack.meshtalk import GRAIN, PARTS
 
 FRAMES, HEARD, MODES = 60, 260, 6
 
@@ -40,20 +40,21 @@ def few_clips(count: int = 3) -> data.Motions:
 def test_what_is_packed_comes_back_as_near_as_said(tmp_path: Path) -> None:
     motions = few_clips()
     (tmp_path / "made").mkdir()
-    for name in pack.PARTS:
+    for name in PARTS:
         data.save(tmp_path / "made", name, motions)
     (tmp_path / "made" / "space.npz").write_bytes(b"a space")
-    file = pack.pack(tmp_path / "made", tmp_path / "small" / "mixture.npz")
-    folder = pack.unpack(file, tmp_path / "again")
-    again = data.load(folder, "voices")
+    made, file = str(tmp_path / "made"), str(tmp_path / "mixture.npz")
+    well = ("--fidelity", "75", "--to", file)
+    assert dispatch("prepare", "prepare", ["pack", "--meshtalk", made, *well]) == 0
+    assert dispatch("prepare", "prepare", ["pack", "--back", file, "--to", str(tmp_path)]) == 0
+    again = data.load(folder := tmp_path / "meshtalk", "voices")
     assert (folder / "space.npz").read_bytes() == b"a space"
-    assert np.abs(again.motion - motions.motion).max() <= pack.GRAIN / 2 + 1e-5
+    assert np.abs(again.motion - motions.motion).max() <= GRAIN / 2 + 1e-5
     assert np.sqrt(np.square(again.mel - motions.mel).mean()) < 0.15 * motions.mel.std()
     for name in ("phone", "template", "mels", "frames"):
         assert np.array_equal(getattr(again, name), getattr(motions, name)), name
+        assert getattr(again, name).dtype == getattr(motions, name).dtype
     assert np.abs(again.upper - motions.upper).max() < 1 / 255
-    with pytest.raises(ConfigError, match="nothing.npz is not there: make it with"):
-        pack.unpack(tmp_path / "nothing.npz", tmp_path / "none")
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +96,3 @@ def test_rough_sound_is_another_voice_at_every_draw() -> None:
     quiet = replace(rough, silence=1.0)(batch, still)
     assert float(quiet.mel.min()) >= LEAST and not quiet.motion.any()
     assert torch.equal(quiet.upper, batch.upper) and bool((quiet.mouth == 1).all())
-
-
-def test_the_rate_falls_by_the_clock_where_seconds_are_given() -> None:
-    timed = Schedule(steps=10**6, seconds=100.0, drop_at=0.5, drop=0.1)
-    assert timed.factor(10**5, 40.0) == 1.0
-    assert timed.factor(100, 75.0) == pytest.approx(0.55)
-    assert timed.factor(100, 100.0) == pytest.approx(0.1)

@@ -99,5 +99,5 @@ def test_rows_learn_and_go_on_where_they_stopped(tmp_path: Path, tiny: Config, n
 
 def test_an_unknown_row_is_told() -> None:
     with pytest.raises(ConfigError, match="no row nothing; there are meshtalk"):
-        rows.chosen(["nothing"])
-    assert rows.chosen([]) == list(rows.ROWS)
+        recipes.chosen(["nothing"], rows.ROWS)
+    assert recipes.chosen([], rows.ROWS) == list(rows.ROWS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import ConfigError, ModelError
+from engine.errors import ModelError
 from engine.verify.lips import MEL_ROWS, ROWS
 from engine.verify.synchrony import KINDS, Judges, Synchrony
 from training.fit import dispatch
@@ -18,9 +18,8 @@ from training.liveness.picture import picture
 from training.liveness.trials import ATTACKS, people, windows
 from training.synchrony.data import lips, takes
 from training.synchrony.export import difference, export
-from training.synchrony.pack import pack, read
 from training.synchrony.run import trained
-from training.synchrony.take import Take
+from training.synchrony.take import Take, read
 from training.synchrony.tracked import load
 from training.synchrony.tracks import still as held
 
@@ -199,13 +198,13 @@ def test_a_take_is_cut_into_whole_blocks():
 
 
 def test_packed_takes_are_the_takes_but_for_small_steps(folder, tmp_path):
-    own = takes(folder / "north")
-    pack(own, tmp_path / "north.xz")
-    found = read(tmp_path / "north.xz")
+    own, file = takes(folder / "north"), str(tmp_path / "north.npz")
+    where = str(folder / "north")
+    assert dispatch("prepare", "prepare", ["pack", "--synchrony", where, "--to", file]) == 0
+    assert dispatch("prepare", "prepare", ["pack", "--back", file, "--to", str(tmp_path)]) == 0
+    found = read(tmp_path / "synchrony")
     assert [t.person for t in found] == [t.person for t in own]
     for a, b in zip(own, found, strict=True):
         assert np.abs(a.lips - b.lips).max() <= 0.0021
         assert np.abs(a.mel - b.mel).max() <= 0.376
-    (tmp_path / "other.xz").write_bytes(b"something else")
-    with pytest.raises(ConfigError, match="no packed takes"):
-        read(tmp_path / "other.xz")
+        assert a.name == b.name and len(a) == len(b) and b.pieces()

@@ -8,9 +8,11 @@ import pytest
 
 from engine.bench.__main__ import gated
 from engine.bench.figures import BOUNDS, Figures
+from engine.bench.nets import step
 from engine.bench.relay import Way
 from engine.bench.run import told
 from engine.errors import DeliveryError
+from engine.model import MODELS, open_model, open_session
 
 
 def test_a_soak_without_pictures_or_sound_misses_its_bounds() -> None:
@@ -61,3 +63,11 @@ def test_a_bad_line_delays_keeps_the_order_and_loses() -> None:
 def test_a_soak_behind_a_bad_line_has_bounds_of_its_own() -> None:
     assert gated("soak", browser=True, line=True) == ("line",)
     assert len(Figures().missed(("line",))) == 5
+
+
+def test_every_shipped_net_can_be_measured() -> None:
+    for about in MODELS.glob("*/about.json"):
+        model = open_model(about.parent)
+        for name in (n for n in model.about["files"] if n.endswith(".onnx")):
+            session, _ = open_session(model.file(name), "cpu")
+            assert step(session, 1, rounds=0)["n"] == 20, name

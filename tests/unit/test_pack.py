@@ -7,6 +7,7 @@ import pytest
 
 from training.dimnet.data import DataConfig, part_of
 from training.fit import dispatch
+from training.pack import small
 from training.sphereface2 import faces as face_store
 from training.voice2face import people as head_store
 from training.voices import store as voice_store
@@ -41,8 +42,9 @@ def stores(tmp_path_factory):
 
 def through(stores, to, *more):
     where = [v for n in ("faces", "voices", "heads") for v in (f"--{n}", str(stores / n))]
-    assert dispatch("prepare", "prepare", ["pack", *where, "--to", str(to / "p"), *more]) == 0
-    argv = ["pack", "--back", str(to / "p"), "--to", str(to / "back")]
+    argv = ["pack", *where, "--pixels", "64", "--to", str(to / "small/p.npz"), *more]
+    assert dispatch("prepare", "prepare", argv) == 0
+    argv = ["pack", "--back", str(to / "small/p.npz"), "--to", str(to / "back")]
     assert dispatch("prepare", "prepare", argv) == 0
     return to / "back"
 
@@ -73,7 +75,50 @@ def test_people_held_out_and_what_is_too_much_stay_behind(stores, tmp_path):
     assert set(voices.people) == kept and (np.diff(voices.start) == 100).all()
 
 
-@pytest.mark.parametrize("more", [[], ["--faces", "gone"], ["--faces", "x", "--without", "5/5"]])
+@pytest.mark.parametrize("shape", [(500,), (400, 3), (90, 2, 5)])
+def test_numbers_come_back_to_half_a_step(shape):
+    values = np.random.default_rng(1).normal(0, 2, shape).cumsum(0)
+    held = small.steps("v", values, 0.01)
+    assert np.abs(small.steps_of(held, "v") - values).max() <= 0.00501
+    assert held["v"].nbytes < values.size * 2
+
+
+def test_sound_of_any_length_comes_back():
+    waves = 5 * np.sin(np.arange(9001)[:, None] / 9 + np.arange(80) / 7) - 5
+    back = small.sound_of(small.sound("mel", waves, 60), "mel")
+    assert back.shape == waves.shape and np.abs(back - waves).mean() < 0.3
+
+
+@pytest.mark.parametrize("more", [
+    [], ["--faces", "gone"], ["--faces", "x", "--without", "5/5"], ["--cest", "gone"],
+    ["--meshtalk", "gone"], ["--synchrony", "gone"], ["--back", "gone"],
+])  # fmt: skip
 def test_wrong_requests_are_one_line(tmp_path, more, capsys):
     assert dispatch("prepare", "prepare", ["pack", "--to", str(tmp_path / "p"), *more]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "p").exists()
+
+
+def test_what_is_no_packed_file_is_one_line(stores, tmp_path, capsys):
+    through(stores, tmp_path)
+    whole = (tmp_path / "small/p.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.npz").write_bytes(b"something else")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    np.savez(tmp_path / "other.npz", frames=np.zeros(3))
+    capsys.readouterr()
+    for name in ("cut.npz", "text.npz", "array.npy", "other.npz"):
+        argv = ["pack", "--back", str(tmp_path / name), "--to", str(tmp_path / "there")]
+        assert dispatch("prepare", "prepare", argv) == 2, name
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "there").exists()
+
+
+def test_nobody_left_is_one_line(stores, tmp_path, capsys):
+    one = [n for n in NAMES if part_of(n, DataConfig(folds=3, fold=1)) == "held"]
+    (tmp_path / "f").mkdir()
+    np.save(tmp_path / "f/faces.npy", np.zeros((len(one), 8, 8, 3), np.uint8))
+    (tmp_path / "f/faces.json").write_text(json.dumps({"names": one, "files": one}))
+    argv = ["pack", "--faces", str(tmp_path / "f"), "--without", "1/3", "--to", str(tmp_path / "p")]
+    assert dispatch("prepare", "prepare", argv) == 2
+    assert capsys.readouterr().err == "nobody is left to pack: leave --without away\n"

@@ -19,7 +19,6 @@ from engine.head import Head
 from engine.types import Bytes, Floats, Ints
 from training.head.landmarks import mirror_numbers
 
-from .pack import unpacked
 from .sources import PAGE, Part, part_of
 from .supervised import Answers, Truth
 
@@ -134,7 +133,7 @@ def _read(file: Path) -> list[Clip]:
         said = json.loads(str(saved["said"]))
         if not said:
             return []
-        held = unpacked({name: saved[name] for name in saved.files}, file.parent)
+        held = {name: saved[name] for name in saved.files}
     pixels, points = held["pixels"], held["points"]
     known = {name: held[name] for name in (*KNOWN, *KNOWN_OF_CLIP) if name in held}
     names = [s["name"] for s in said]

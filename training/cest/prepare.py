@@ -22,7 +22,6 @@ from training.head.teacher import Teacher
 from training.loop import tell
 
 from . import place
-from .pack import pack
 from .render_synthetic import render, render_told
 from .sources import PAGE, Amounts, Item, clips, data_root, part_of, photographs
 
@@ -167,12 +166,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--told", type=int, metavar="N", help="draw N people for the row that is "
                         "told what renders hold, and nothing else")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes that draw them")
-    parser.add_argument("--pack", type=Path, metavar="DIR", help="make those of --to small, in DIR")
-    parser.add_argument("--quality", type=int, default=50, help="of packed pictures, 1 to 100")
     args = parser.parse_args(argv)
-    if args.pack is not None:
-        pack(args.to, args.pack, args.quality)
-        return tell(str(args.pack))
     if args.told is not None:
         render_told(args.to, args.size, args.told, args.workers)
         return tell(str(args.to))

@@ -6,18 +6,18 @@ python -m training.fit cest --rows [NAME ...]     the ablation table's rows, eac
 
 import argparse
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, pick_device, tell
 
 from .export import export
 from .rows import fit_rows
-from .steps import Config, fit, saved_config, write_config
+from .steps import Config, fit, saved_config
 
 
 def main(argv: list[str]) -> None:
@@ -33,13 +33,11 @@ def main(argv: list[str]) -> None:
 
 
 def _fit_one(args: argparse.Namespace, config: Config) -> None:
-    default = Path("runs") / f"cest-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    folder = args.resume or args.to or default
+    folder = args.resume or args.to or recipes.new_folder("cest")
     if args.resume is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "config.json").exists():
+        if (folder / recipes.FILE).exists():
             raise ConfigError(f"{folder} holds a run: go on with --resume {folder}")
-        write_config(folder, config)
+        recipes.save_config(folder, config)
     run = Run(folder, config.seed, pick_device(args.device), time.monotonic() + 60 * args.minutes)
     if fit(config, run):
         tell(f"finished; model in {export(folder, folder / 'model')}")

@@ -14,10 +14,11 @@ import torch
 
 from engine import config as settings
 from engine.errors import ConfigError
+from training import recipes
 from training.loop import Run, tell
 
 from .export import export
-from .steps import FULL, SPENT, Config, fit, saved_config, spent, write_config
+from .steps import FULL, SPENT, Config, fit, saved_config, spent
 
 ROWS: dict[str, tuple[str, ...]] = {
     FULL: (),
@@ -29,19 +30,11 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The rows asked for, in the table's order; all of them where none is."""
-    unknown = set(names) - set(ROWS)
-    if unknown:
-        raise ConfigError(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    return [name for name in ROWS if name in (names or ROWS)]
-
-
 def fit_rows(
     config: Config, names: Sequence[str], folder: Path, device: torch.device, minutes: float
 ) -> None:
     """Trains each row in folder/NAME for up to `minutes`, from where it stands."""
-    for name in chosen(names):
+    for name in recipes.chosen(names, ROWS):
         run = folder / name
         run.mkdir(parents=True, exist_ok=True)
         one = row_config(config, name, folder)
@@ -68,7 +61,7 @@ def row_config(config: Config, name: str, folder: Path) -> Config:
         if replace(saved_config(run), begin=None) != replace(one, begin=None):
             raise ConfigError(f"{run} was begun with another configuration: move it away")
         return saved_config(run)
-    write_config(run, one)
+    recipes.save_config(run, one)
     return one
 
 

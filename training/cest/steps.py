@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import config as settings
 from engine.errors import ConfigError
 from engine.head import Head
-from training import loop
+from training import loop, recipes
 from training.loop import OutOfTime, Run, Schedule
 
 from . import data, losses, supervised
@@ -55,18 +54,7 @@ class Config:
 
 def saved_config(folder: Path) -> Config:
     """The configuration that a run was started with."""
-    file = folder / "config.json"
-    try:
-        tree = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise ConfigError(f"{folder} holds no training run: {file} cannot be read") from e
-    return settings.merge(Config(), tree, str(file))
-
-
-def write_config(folder: Path, config: Config) -> None:
-    """Keeps the resolved configuration with the run."""
-    text = json.dumps(settings.as_dict(config), default=str, indent=2)
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    return recipes.saved_config(folder, Config())
 
 
 def new_net(config: Config) -> Cest:

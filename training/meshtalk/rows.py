@@ -26,19 +26,11 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The rows asked for; all of them where none is."""
-    unknown = set(names) - set(ROWS)
-    if unknown:
-        raise ConfigError(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    return list(names or ROWS)
-
-
 def fit_rows(
     config: Config, names: Sequence[str], folder: Path, device: torch.device, minutes: float
 ) -> None:
     """Trains each row in folder/NAME for up to `minutes`, from where it stands."""
-    for name in chosen(names):
+    for name in recipes.chosen(names, ROWS):
         run = folder / name
         run.mkdir(parents=True, exist_ok=True)
         one = row_config(config, name, run)

@@ -37,7 +37,7 @@ class DataConfig:
     templates: int = 24  # principal components of the people's neutral faces
     seed: int = 0
     folder: Path = Path("runs/data")
-    made: Path | None = None  # a data set that is there already (training.prepare --unpack)
+    made: Path | None = None  # a data set that is there already (training.prepare pack)
     recorded: data.Recorded = field(default_factory=data.Recorded)
 
 

@@ -65,7 +65,7 @@ def faces_of(
 
 def write_pair(renderer: Renderer, sides: list[Floats], held: Held, file: Path) -> None:
     recorder = Recorder(file, (2 * SIDE, SIDE), FPS)
-    recorder.begin(0.0)
+    recorder.places.begin(0.0)
     sound = soxr.resample(held.clip.samples, RATE, RECORDED).astype(np.float32)
     for k in range(len(held.clip.weights)):
         both = np.concatenate([picture(renderer, faces[k], k / FPS) for faces in sides], 1)

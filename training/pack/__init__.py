@@ -1,1 +1,1 @@
-"""Faces, voices and heads made small, to be sent to another machine, and back."""
+"""Stores made small, to be sent to another machine, and back: one file a kind of store here."""

@@ -1,48 +1,46 @@
-"""Faces of training.sphereface2's store, and a teacher's templates of them as signed bytes."""
+"""Faces of training.sphereface2's store, and what a teacher says of them as signed bytes."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from training.sphereface2 import faces as store
+from training.sphereface2.teacher import CHIPS, EMBEDDINGS, NET
 
-from . import webp
+from . import small
 
-FILE = "faces.npz"
 STEPS = 127  # of the largest number of a template
 
 
-def pack(
-    folder: Path, to: Path, kept: Callable[[str], bool], pixels: int, quality: int, most: int
-) -> None:
-    """At most `most` pictures of each person who is kept, `pixels` wide."""
+def pack(folder: Path, options: small.Options) -> small.Arrays:
+    """At most `most` pictures of each person, and where they keep their size the teacher's net."""
     found = store.load(folder)
     rank = np.zeros(len(found), np.int64)
     for k in range(len(found.people)):
         mine = found.person == k
         rank[mine] = np.arange(mine.sum())
-    mine = np.array([kept(p) for p in found.people])[found.person] & (rank < most)
-    found = found.take(mine).scaled(pixels)
-    data, sizes = webp.pack(found.pixels, quality)
+    found = found.take(options.mine(found.people)[found.person] & (rank < options.most))
+    side = found.pixels.shape[1]
+    size = options.pixels or side
     page = {"names": [found.people[k] for k in found.person], "files": list(found.files),
             "missed": []}  # fmt: skip
-    taught = {}
+    held = small.pictures("pixels", found.scaled(size).pixels, options.quality)
+    held["page"] = small.text(page)
     if found.teacher is not None:
         scale = np.abs(found.teacher).max(1, keepdims=True)
-        taught = {"teacher": np.rint(found.teacher / scale * STEPS).astype(np.int8),
-                  "scale": scale.astype(np.float32)}  # fmt: skip
-    np.savez_compressed(to / FILE, data=data, sizes=sizes, page=json.dumps(page), **taught)
+        told = np.nan_to_num(found.teacher / scale)  # NaN where it was not asked, as the scale is
+        held |= {"teacher": np.rint(told * STEPS).astype(np.int8), "scale": scale}
+    if found.chips is not None and size == side:
+        held |= {"chips": found.chips, "net": small.bytes_of(folder / NET)}
+    return held
 
 
-def back(file: Path, to: Path) -> None:
-    """Into `to`/faces."""
-    folder = to / "faces"
-    folder.mkdir(parents=True, exist_ok=True)
-    with np.load(file) as found:
-        np.save(folder / "faces.npy", np.stack(list(webp.unpack((found["data"], found["sizes"])))))
-        (folder / "faces.json").write_text(str(found["page"]), encoding="utf-8")
-        if "teacher" in found:
-            taught = found["teacher"].astype(np.float32) * found["scale"] / STEPS
-            np.save(folder / "teacher.npy", taught)
+def back(held: small.Arrays, to: Path) -> None:
+    np.save(to / "faces.npy", np.stack(small.pictures_of(held, "pixels")))
+    (to / "faces.json").write_text(str(held["page"]), encoding="utf-8")
+    if "teacher" in held:
+        told = held["teacher"].astype(np.float32) * held["scale"] / STEPS
+        np.save(to / EMBEDDINGS, told)
+    if "net" in held:
+        np.save(to / CHIPS, held["chips"])
+        (to / NET).write_bytes(held["net"].tobytes())

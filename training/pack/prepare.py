@@ -1,11 +1,11 @@
-"""Stores of faces, voices and heads, a tenth as large, for a machine that is far away; and back.
+"""Stores of training.prepare, a tenth as large, for a machine that is far away; and back.
 
-python -m training.prepare pack --faces runs/faces --voices runs/voices --to packed    # here
-python -m training.prepare pack --back packed --to runs                                # there
+python -m training.prepare pack --faces runs/faces --voices runs/voices --to packed.npz    # here
+python -m training.prepare pack --back packed.npz --to runs       # there: runs/faces, runs/voices
 
-Pictures and sounds (64 log-mels are a grey picture) become WebP, so what comes back is not the same
-to the bit: it is to be trained on, and measured where the originals are. `--without 0/5` leaves out
-whoever is held out as data.fold 0 of data.folds 5.
+Pictures and sounds (log-mels are a grey picture) become WebP and numbers whole steps, so what comes
+back is not the same to the bit: it is to be trained on, and measured where the originals are.
+`--without 0/5` leaves out whoever is held out as data.fold 0 of data.folds 5.
 """
 
 import argparse
@@ -15,31 +15,41 @@ from engine.errors import ConfigError
 from training.dimnet.data import DataConfig, part_of
 from training.loop import tell
 
-from . import faces, heads, voices
+from . import cest, faces, heads, meshtalk, small, synchrony, voices
+
+KINDS = {"faces": faces, "voices": voices, "heads": heads, "cest": cest, "meshtalk": meshtalk,
+         "synchrony": synchrony}  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
     args = _arguments(argv)
     if args.back:
-        for kind in (faces, voices, heads):
-            if (args.back / kind.FILE).exists():
-                kind.back(args.back / kind.FILE, args.to)
-        tell(f"unpacked in {args.to}")
-        return
-    if not (args.faces or args.voices or args.heads):
-        raise ConfigError(
-            "say what: --faces, --voices or --heads DIR to pack, --back DIR to unpack"
-        )
-    kept = _kept(args.without)
-    args.to.mkdir(parents=True, exist_ok=True)
-    if args.faces:
-        faces.pack(args.faces, args.to, kept, args.pixels, args.quality, args.most)
-    if args.voices:
-        voices.pack(args.voices, args.to, kept, args.fidelity, args.seconds)
-    if args.heads:
-        heads.pack(args.heads, args.to, kept, args.quality)
-    size = sum(f.stat().st_size for f in args.to.iterdir())
-    tell(f"{size / 1e6:.1f} MB in {args.to}")
+        return _unpack(args.back, args.to)
+    chosen = {name: getattr(args, name) for name in KINDS if getattr(args, name)}
+    if not chosen:
+        raise ConfigError(f"say what: --{', --'.join(KINDS)} FOLDER to pack, --back FILE to unpack")
+    options = small.Options(
+        _kept(args.without), args.pixels, args.quality, args.fidelity, args.most, args.seconds
+    )
+    held: small.Arrays = {}
+    for name, folder in chosen.items():
+        made = KINDS[name].pack(folder, options)
+        held |= {f"{name}:{field}": value for field, value in made.items()}
+    tell(f"{small.write(args.to, held) / 1e6:.1f} MB in {args.to}")
+
+
+def _unpack(file: Path, to: Path) -> None:
+    """Each kind in a folder of its name in `to`."""
+    parts: dict[str, small.Arrays] = {}
+    for key, value in small.read(file).items():
+        name, _, field = key.partition(":")
+        parts.setdefault(name, {})[field] = value
+    if not parts or not parts.keys() <= KINDS.keys():
+        raise ConfigError(f"{file} is a file of another kind: give one that this command packed")
+    for name, held in parts.items():
+        (to / name).mkdir(parents=True, exist_ok=True)
+        KINDS[name].back(held, to / name)
+    tell(f"unpacked: {', '.join(str(to / name) for name in parts)}")
 
 
 class _Kept:
@@ -70,12 +80,20 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--faces", type=Path, help="of training.prepare sphereface2 or pairs")
     add("--voices", type=Path, help="of training.prepare voices or pairs")
     add("--heads", type=Path, help="of training.prepare voice2face")
-    add("--back", type=Path, help="a packed folder, to be unpacked into faces, voices and heads")
+    add("--cest", type=Path, help="of training.prepare cest")
+    add("--meshtalk", type=Path, help="of training.prepare meshtalk")
+    add("--synchrony", type=Path, help="of training.prepare synchrony, or clips")
+    add("--back", type=Path, metavar="FILE", help="unpack it in the folder --to")
     add("--to", type=Path, required=True)
     add("--without", default="", metavar="FOLD/FOLDS", help="leave out who is held out")
-    add("--pixels", type=int, default=64, help="side of a face (%(default)s)")
+    add("--pixels", type=int, help="side of a face (as it is)")
     add("--quality", type=int, default=60, help="of pictures, 1 to 100 (%(default)s)")
     add("--most", type=int, default=1000, help="pictures of a person (%(default)s)")
-    add("--fidelity", type=int, default=20, help="of sounds, 1 to 100 (%(default)s)")
+    add(
+        "--fidelity",
+        type=int,
+        default=20,
+        help="of sounds, 1 to 100 (%(default)s; MeshTalk's want 75)",
+    )
     add("--seconds", type=float, default=60.0, help="of a recording (%(default)s)")
     return parser.parse_args(argv)

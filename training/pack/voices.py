@@ -1,45 +1,26 @@
-"""Voices of training.voices' store: each recording's log-mels as a grey picture."""
+"""Voices of training.voices' store: log-mels as grey pictures."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from engine.types import Bytes, Floats
 from training.voices import store
 
-from . import webp
-
-FILE = "voices.npz"
-LOW, HIGH = -17.0, 7.0  # of a log-mel
+from . import small
 
 
-def pack(folder: Path, to: Path, kept: Callable[[str], bool], quality: int, seconds: float) -> None:
-    """The first `seconds` of each recording of those who are kept."""
+def pack(folder: Path, options: small.Options) -> small.Arrays:
+    """The first seconds of each recording."""
     found = store.load(folder)
-    rows = [k for k, person in enumerate(found.people) if kept(person)]
-    grey = [_grey(found.of(k)[: round(100 * seconds)]) for k in rows]
-    data, sizes = webp.pack(grey, quality)
-    start = np.cumsum([0, *(g.shape[1] for g in grey)]).tolist()
-    page = {"start": start, "people": [found.people[k] for k in rows],
-            "files": [found.files[k] for k in rows], "how": [found.how[k] for k in rows],
-            "missed": []}  # fmt: skip
-    np.savez_compressed(to / FILE, data=data, sizes=sizes, page=json.dumps(page))
+    rows = np.flatnonzero(options.mine(found.people))
+    heard = [found.of(int(k))[: round(100 * options.seconds)] for k in rows]
+    page = {"start": np.cumsum([0, *map(len, heard)]).tolist(), "missed": []}
+    page |= {name: [getattr(found, name)[k] for k in rows] for name in ("people", "files", "how")}
+    return small.sound("frames", np.concatenate(heard), options.fidelity) | {
+        "page": small.text(page)
+    }
 
 
-def _grey(frames: Floats) -> Bytes:
-    """(n, 64) -> (64, n)."""
-    share = (np.clip(frames, LOW, HIGH) - LOW) / (HIGH - LOW)
-    return np.asarray(np.rint(255 * share.T), np.uint8)
-
-
-def back(file: Path, to: Path) -> None:
-    """Into `to`/voices."""
-    folder = to / "voices"
-    folder.mkdir(parents=True, exist_ok=True)
-    with np.load(file) as found:
-        shown = webp.unpack((found["data"], found["sizes"]), grey=True)
-        frames = [(g.T / 255 * (HIGH - LOW) + LOW).astype(np.float16) for g in shown]
-        np.save(folder / "frames.npy", np.concatenate(frames))
-        (folder / "voices.json").write_text(str(found["page"]), encoding="utf-8")
+def back(held: small.Arrays, to: Path) -> None:
+    np.save(to / "frames.npy", small.sound_of(held, "frames").astype(np.float16))
+    (to / "voices.json").write_text(str(held["page"]), encoding="utf-8")

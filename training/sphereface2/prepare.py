@@ -11,7 +11,6 @@ import numpy as np
 from training.loop import tell
 
 from . import clips, faces
-from .pack import pack, unpack
 from .teacher import teach
 
 
@@ -32,11 +31,7 @@ def main(argv: list[str]) -> None:
         "--clips", type=Path, help="PERSON/SESSION/clip.mp4 below: recordings, for evidence in time"
     )
     add("--teacher", action="store_true", help="embeddings of dlib's net as well; can be stopped")
-    add("--pack", type=Path, metavar="FILE", help="all of it in one small file, for elsewhere")
-    add("--packed", type=Path, metavar="FILE", help="begin with what --pack wrote")
     args = parser.parse_args(argv)
-    if args.packed:
-        unpack(args.packed, args.to)
     if args.source:
         align = faces.middle if args.align == "middle" else faces.live_align()
         faces.prepare(args.source, args.to, align)
@@ -46,8 +41,6 @@ def main(argv: list[str]) -> None:
     if args.teacher:
         parts = np.array([("train", "dev", "test").index(faces.part_of(p)) for p in found.people])
         teach(args.to, found.pixels, np.argsort(parts[found.person], kind="stable"))
-    if args.pack:
-        tell(f"packed in {pack(args.to, args.pack)}")
     tell(summary(found))
 
 

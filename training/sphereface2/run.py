@@ -1,7 +1,6 @@
 """One training from its configuration: what it depends on, its loop, its net afterwards."""
 
-import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,6 @@ class Config:
     seed: int = 0
     loss: str = "sphereface2"
     mixed: bool = True  # bfloat16 where CUDA is
-    minutes: float = 0.0  # 0: the rate falls by steps; else by the clock, and then it is finished
     keep: float = 0.0  # the net's running mean, decaying by this a step, is what is kept
     watch: int = 0  # steps between two looks at the dev people: dev.jsonl
     data: DataConfig = field(default_factory=DataConfig)
@@ -41,23 +39,6 @@ class Config:
     augment: Augment = field(default_factory=Augment)
     losses: LossConfig = field(default_factory=LossConfig)
     schedule: Schedule = field(default_factory=Schedule)
-
-
-@dataclass(frozen=True, slots=True)
-class Timed(Schedule):
-    """The same fall of the rate by the clock, over `minutes` from `began` (time.monotonic())."""
-
-    minutes: float = 1.0
-    began: float = 0.0
-
-    @property
-    def over(self) -> bool:
-        return time.monotonic() >= self.began + 60 * self.minutes
-
-    def factor(self, step: int, gone: float = 0.0) -> float:
-        share = min(1.0, (time.monotonic() - self.began) / (60 * self.minutes))
-        warm = min(1.0, (step + 1) / 50)
-        return warm * Schedule.factor(self, max(50, round(share * self.steps)))
 
 
 class Material:
@@ -101,22 +82,11 @@ def fit(config: Config, run: Run, material: Material) -> bool:
             parts: dict[str, Tensor] = seen(pixels, labels, taught)
         return _finite(parts, step)
 
-    schedule, run = _timed(config, run)
     try:
-        train(run, "learner", model, loss, schedule)
+        train(run, "learner", model, loss, config.schedule)
     except OutOfTime:
-        return isinstance(schedule, Timed) and schedule.over
+        return False
     return True
-
-
-def _timed(config: Config, run: Run) -> tuple[Schedule, Run]:
-    """A schedule by the clock, where that is wanted, and a run that ends with it."""
-    if not config.minutes:
-        return config.schedule, run
-    began = time.monotonic()
-    told = asdict(config.schedule) | {"steps": 10_000_000}
-    schedule = Timed(**told, minutes=config.minutes, began=began)
-    return schedule, replace(run, until=min(run.until, began + 60 * config.minutes))
 
 
 def _finite(parts: dict[str, Tensor], step: int) -> dict[str, Tensor]:

@@ -19,9 +19,8 @@ from engine.errors import ConfigError
 from training import recipes
 from training.loop import Run, pick_device, tell
 
-from .pack import read
 from .run import Config, fit, saved_config
-from .take import Take
+from .take import Take, read
 
 PEOPLE = "people.json"
 
