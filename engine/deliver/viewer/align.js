@@ -1,13 +1,15 @@
-// Lip sync on a bad line. The browser keeps both streams in step by its own estimates, and takes
-// a minute to where pictures wait for packets that are sent again. This page measures what is
-// shown and heard, so it asks the stream that is early to wait (RTCRtpReceiver.jitterBufferTarget).
+// Lip sync, by what this page measures: the stream that is early is asked to wait
+// (RTCRtpReceiver.jitterBufferTarget). Browsers do that by estimates that know nothing of drawing,
+// and take a minute to it where packets are sent again, so link.js keeps sound out of their hands.
 
-const EVERY = 4000; // ms: the meter's skew is a median of six seconds
+const EVERY = 2500; // ms: what is measured is a median of two seconds
 const STEADY = 30; // ms of skew that are left alone
 const SHARE = 0.7; // of what is measured, at a time
 const MOST = 1000; // ms
 
 export class Align {
+  static works = "jitterBufferTarget" in RTCRtpReceiver.prototype;
+
   constructor(peer) {
     this.peer = peer;
     this.asked = { audio: 0, video: 0 };
@@ -37,7 +39,7 @@ export class Align {
 
   ask(kind, ms) {
     const receiver = this.peer.getReceivers().find((r) => r.track.kind === kind);
-    if (ms === null || !receiver || !("jitterBufferTarget" in receiver)) return;
+    if (ms === null || !receiver || !Align.works) return;
     this.asked[kind] = Math.round(Math.min(MOST, Math.max(0, ms)));
     receiver.jitterBufferTarget = this.asked[kind] || null;
   }

@@ -1,5 +1,7 @@
 // The connection to the engine: made, watched, and made again whenever it is lost.
 
+import { Align } from "./align.js";
+
 const WAITS = [0.3, 0.7, 1, 1.5, 2, 2, 3]; // seconds before each next attempt
 const SILENCE = 2500; // ms without a word from the engine after which it is taken for gone
 const GATHER = 2000; // ms for the browser to find its network addresses
@@ -136,7 +138,7 @@ export class Link {
     const { sdp, type } = peer.localDescription;
     const answer = await this.ask("/offer", { sdp, type });
     if (!/^a=candidate:/m.test(answer.sdp)) throw new Failure("noroute");
-    await peer.setRemoteDescription(answer);
+    await peer.setRemoteDescription(Align.works ? { ...answer, sdp: apart(answer.sdp) } : answer);
   }
 
   async login() {
@@ -159,6 +161,13 @@ export class Link {
     if (response.ok) return answer;
     throw new Failure({ 401: "locked", 503: "full" }[response.status] ?? "refused", answer.error);
   }
+}
+
+/** Sound in a stream of its own, so that the browser does not hold it to the pictures too. */
+function apart(sdp) {
+  const named = /^(a=msid:|a=ssrc:\d+ msid:)(\S+)/gm;
+  const parts = sdp.split(/^(?=m=)/m);
+  return parts.map((part) => (part.startsWith("m=audio") ? part.replace(named, "$1$2-sound") : part)).join("");
 }
 
 export function vp8First() {

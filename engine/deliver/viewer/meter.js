@@ -10,6 +10,7 @@ import { Align } from "./align.js";
 const TICKS = { video: 90000, audio: 48000 };
 const SETTLED = 500; // ms after the first picture at which the browser has time for sound
 const KEPT = 300; // samples: ten seconds of pictures
+const ALIGNED = 2; // seconds whose skew decides what is to wait
 
 export class Meter {
   constructor(video, send) {
@@ -129,10 +130,17 @@ export class Meter {
       patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
       rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
     };
-    this.align.step(this.figures().skew, found);
+    this.align.step(this.skew(ALIGNED), found);
     const median = percentile(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
     this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });
+  }
+
+  /** ms by which the sound of the last seconds came later than its pictures; null if unknown. */
+  skew(seconds) {
+    const seen = percentile(this.latency.video.slice(-30 * seconds), 50);
+    const heard = percentile(this.latency.audio.slice(-10 * seconds), 50);
+    return seen === null || heard === null ? null : heard - seen;
   }
 
   figures() {
@@ -143,8 +151,7 @@ export class Meter {
       latency_p50: seen,
       latency_p95: percentile(video, 95),
       sound_latency_p50: heard,
-      // positive: the sound comes after its picture
-      skew: seen === null || heard === null ? null : heard - percentile(video.slice(-180), 50),
+      skew: this.skew(6),
       ping: this.pings.length ? Math.min(...this.pings.map((p) => p.trip)) : null,
       ...this.receiver,
     };
