@@ -2,9 +2,9 @@
 // (RTCRtpReceiver.jitterBufferTarget). Browsers do that by estimates that know nothing of drawing,
 // and take a minute to it where packets are sent again, so link.js keeps sound out of their hands.
 
-const EVERY = 2500; // ms: what is measured is a median of two seconds
-const STEADY = 30; // ms of skew that are left alone
-const SHARE = 0.7; // of what is measured, at a time
+const EVERY = 2000; // ms: what is measured is a median of two seconds
+const STEADY = 20; // ms of skew that are left alone
+const SHARE = 0.9; // of what is measured, at a time
 const MOST = 1000; // ms
 
 export class Align {
