@@ -11,6 +11,8 @@ from training.margins.angles import eta_divided, psi, psi_clipped
 from .pictures import INK, bars, canvas, lines, save
 from .verdicts import Results, values
 
+EER = "EER on unseen people, %"
+
 
 def _shown(results: Results, measure: str, names: list[str] | None = None) -> dict[str, Any]:
     """name -> (seeds,) of all that have the measure, in per cent."""
@@ -21,7 +23,7 @@ def _shown(results: Results, measure: str, names: list[str] | None = None) -> di
 def losses(results: Results, to: Path) -> Path:
     figure, (left, right) = canvas(2, wide=6)
     bars(left, _shown(results, "eer"))
-    left.set(xlabel="EER on unseen people, %")
+    left.set(xlabel=EER)
     bars(right, _shown(results, "tar at 1e-2"))
     right.set(xlabel="TAR at FMR 1e-2, %")
     return save(figure, to)
@@ -91,7 +93,7 @@ def sphereface2(results: Results, to: Path) -> Path:
     figure, axes = canvas(3, wide=5)
     plain = [n for n in results if "noise" not in n]
     bars(axes[0], _shown(results, "eer", plain))
-    axes[0].set(xlabel="EER on unseen people, %", title="one part taken away")
+    axes[0].set(xlabel=EER, title="one part taken away")
     bars(axes[1], _shown(results, "eer", [n for n in results if "noise" in n]))
     axes[1].set(xlabel="EER, %", title="60 % of labels wrong")
     from .bench import GRID
@@ -118,15 +120,23 @@ def l_softmax(results: Results, to: Path) -> Path:
     axes[1].set(ylabel="degrees, unseen digits", title="compact and apart")
     axes[1].legend()
     bars(axes[2], _shown(results, "eer", [n for n in results if n.startswith("faces")]))
-    axes[2].set(xlabel="EER on unseen people, %", title="faces")
+    axes[2].set(xlabel=EER, title="faces")
     return save(figure, to)
 
 
 def ranges(results: Results, to: Path) -> Path:
-    figure, axes = canvas(3, wide=5)
-    for one, measure, word in zip(axes, ("eer", "head tar at 1e-2", "tail tar at 1e-2"),
-                                  ("EER on unseen people, %", "TAR at FMR 1e-2: head, %",
-                                   "TAR at FMR 1e-2: tail, %"), strict=True):  # fmt: skip
+    head, tail = "TAR at FMR 1e-2: head, %", "TAR at FMR 1e-2: tail, %"
+    return _beside(results, to, {"eer": EER, "head tar at 1e-2": head, "tail tar at 1e-2": tail})
+
+
+def teacher(results: Results, to: Path) -> Path:
+    return _beside(results, to, {"eer": EER, "tar at 1e-2": "TAR at FMR 1e-2, %"})
+
+
+def _beside(results: Results, to: Path, words: dict[str, str]) -> Path:
+    """Bars of each measure, in its own words."""
+    figure, axes = canvas(len(words), wide=5)
+    for one, (measure, word) in zip(axes, words.items(), strict=True):
         bars(one, _shown(results, measure))
         one.set(xlabel=word)
     return save(figure, to)

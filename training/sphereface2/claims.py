@@ -97,6 +97,11 @@ TAKEN = {
     "b = 0 at the start": two("C", "losses.options.bias=0.0"),
 }
 
+TAUGHT = {  # by dlib's embeddings of the same pictures, beside the loss or nearly alone
+    "and a teacher": two("C", "losses.teach=10.0"),
+    "mostly a teacher": two("C", "losses.teach=10.0", "losses.margin=0.01"),
+}
+
 CLAIMS = {
     c.name: c
     for c in (
@@ -163,6 +168,14 @@ CLAIMS = {
                for n in ("softmax", "softmax, people sampler", "tail cut by 20 %",
                          "tail cut by 50 %", "tail cut by 70 %")),),
             draw.ranges,
+        ),
+        Claim(
+            "teacher", "An embedding teacher beside the loss",
+            (SPHEREFACE2, *(Variant(f"SphereFace2 C, {n}", s) for n, s in TAUGHT.items())),
+            RATES,
+            tuple(Compared("it beats no teacher", f"SphereFace2 C, {n}", "SphereFace2 C", "eer",
+                           True) for n in TAUGHT),
+            draw.teacher,
         ),
     )
 }  # fmt: skip
