@@ -29,6 +29,7 @@ from training.loop import tell
 from . import measure
 from .compare import Asked, compare, for_strip, for_study
 from .recorded import SAMPLES
+from .ruler import vowel_pairs
 from .speakers import stream
 
 
@@ -44,6 +45,7 @@ class Figures:
     closure_by_chance: float
     closure_generator: float
     phones: int  # p, b, m
+    vowels: float  # pairs of an open and a close vowel of one clip, the open one wider
     openness: float  # spread of the opening over the generator's
     blinks_a_minute: float
     seeds_lips: float  # correlation of the openings of two seeds
@@ -61,6 +63,7 @@ class _Heard:
     values: dict[str, float]
     closures: measure.Closures
     own: measure.Closures
+    vowels: tuple[int, int]  # pairs right, of how many
     blinks: int
 
 
@@ -103,7 +106,8 @@ class Bench:
             )
         return _Heard(
             len(truth), values, measure.closures(opening, clip.phones, least, FPS, rng),
-            measure.closures(truth, clip.phones, least, FPS, rng), measure.blinks(lids),
+            measure.closures(truth, clip.phones, least, FPS, rng),
+            vowel_pairs(opening, clip.phones), measure.blinks(lids),
         )  # fmt: skip
 
 
@@ -142,6 +146,7 @@ def _figures(heard: list[_Heard], step: float) -> Figures:
         closure_by_chance=sum(h.closures.by_chance * h.closures.asked for h in heard
                               if h.closures.asked) / asked,
         closure_generator=sum(h.own.made for h in heard) / asked,
+        vowels=sum(h.vowels[0] for h in heard) / max(1, sum(h.vowels[1] for h in heard)),
         blinks_a_minute=sum(h.blinks for h in heard) / minutes, **mean,
     )  # fmt: skip
 

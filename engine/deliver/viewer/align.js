@@ -23,10 +23,13 @@ export class Align {
     if (skew === null || now - this.last < EVERY) return;
     this.last = now;
     const waits = Object.fromEntries(["audio", "video"].map((kind) => [kind, this.wait(kind, stats[kind])]));
-    if (Math.abs(skew) < STEADY) return;
+    if (Math.abs(skew) < STEADY || waits.audio === null || waits.video === null) return;
     const [late, early] = skew > 0 ? ["audio", "video"] : ["video", "audio"];
-    if (this.asked[late] > 0) this.ask(late, waits[late] - SHARE * Math.abs(skew));
-    else this.ask(early, waits[early] + SHARE * Math.abs(skew));
+    const gap = SHARE * Math.abs(skew);
+    // Only what waits because it was asked to can come sooner.
+    if (this.asked[late] > waits[late] - STEADY) return this.ask(late, waits[late] - gap);
+    this.ask(late, 0);
+    this.ask(early, waits[early] + gap);
   }
 
   /** How long packets of a kind have waited since the step before, ms; null where nothing is known. */
@@ -39,7 +42,7 @@ export class Align {
 
   ask(kind, ms) {
     const receiver = this.peer.getReceivers().find((r) => r.track.kind === kind);
-    if (ms === null || !receiver || !Align.works) return;
+    if (!receiver || !Align.works) return;
     this.asked[kind] = Math.round(Math.min(MOST, Math.max(0, ms)));
     receiver.jitterBufferTarget = this.asked[kind] || null;
   }
