@@ -88,7 +88,7 @@ class Learner:
             self.pictures = Pictures(material.pixels, self.device)
             self.faces, self.partner = partners(
                 material.voice, material.whole(np.arange(len(material.how))), material.face,
-                material.seen, label)  # fmt: skip
+                material.seen(), label)  # fmt: skip
         else:
             self.numbers = self._tensor(material.heads.numbers)
 
