@@ -103,9 +103,11 @@ class Learner:
         rows, label = self.real.rows("train", self.material.label), self.material.label
         pixels, labels = self.material.pixels, self.real.labels[label][rows]
         middle, basis = directions(pixels[rows], labels, self.config.sizes.parts)
-        for net in (self.pair.generator, self.pair.mean):
+        own, mean = self.pair.generator, self.pair.mean
+        assert isinstance(own, Portrait) and isinstance(mean, Portrait)
+        for net in (own, mean):
             net.stand_on(middle, basis)
-        self.make = self.pair.generator.numbers
+        self.make = own.numbers
         self.numbers = self._tensor(numbers_of(pixels, middle, basis))
         self.mean = self._tensor(np.zeros(len(basis), np.float32))
 
