@@ -148,6 +148,8 @@ class Watching:
             self.belongs = Belongs(model, asked.provider)
             files = model.about["files"]
             models |= {"dimnet/" + n: files[n] for n in ("face.onnx", "voice.onnx")}
+            if model.recogniser is not None:
+                models["dimnet/templates"] = model.recogniser.sha256
         self.notary = Notary(config, keys, presence.fuse(), now, asked.verify.target_fmr, models)
 
     def close(self) -> None:

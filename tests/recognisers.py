@@ -9,11 +9,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.faces import Finder
+from engine.faces.recogniser import Recogniser
 from engine.model import write_about
 from engine.types import VideoFrame
 from engine.verify.cohort import Clip, attach, make
 from engine.verify.pictures import one_face, read_picture
-from engine.verify.recogniser import Recogniser
 
 
 def make_recogniser(folder, dim=128, seed=0, channels_first=True, about=None):

@@ -115,6 +115,11 @@ def make(people: list[Floats], clips: list[Clip] | None = None, seed: int = 0) -
     return Cohort(similarity, strangers, enrolled)
 
 
+def beside(folder: "ModelFolder") -> Path | None:
+    """The cohort's file in a recogniser's folder, where it has one."""
+    return folder.path / COHORT if COHORT in folder.about["files"] else None
+
+
 def attach(cohort: Cohort, folder: "ModelFolder") -> Path:
     """Puts it into a model's folder and lists it in the about.json."""
     from ..model import write_about

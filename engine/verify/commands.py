@@ -15,17 +15,17 @@ from tqdm import tqdm
 
 from ..errors import ConfigError, EngineError, ModelError
 from ..faces import IDENTITY, Finder, Follow, crop
+from ..faces.recogniser import Recogniser
 from ..types import Floats
 from .calibrate import calibrate, det
 from .camera import frames
-from .cohort import Clip, Cohort, attach, load, make
+from .cohort import Clip, Cohort, attach, beside, load, make
 from .det import draw_det
 from .enrolment import Outcome, embed_pictures, people_in
 from .gallery import Gallery
 from .gathering import Gathering
 from .pictures import pictures_in
 from .protect import make_key
-from .recogniser import Recogniser
 from .records import Consent, Person
 from .report import as_json
 from .transfer import export_gallery, import_gallery
@@ -187,11 +187,12 @@ def calibrate_command(args: argparse.Namespace) -> int:
 
 def _cohort(gallery: Gallery) -> Cohort:
     maker = gallery.maker
-    if not isinstance(maker, Recogniser) or maker.cohort is None:
+    file = beside(maker.folder) if isinstance(maker, Recogniser) else None
+    if file is None:
         raise ModelError(
             f"{maker.name} has no cohort; 'python -m engine.verify cohort FOLDER' makes one"
         )
-    return load(maker.cohort)
+    return load(file)
 
 
 def cohort(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from .pictures import PictureError, one_face
 
 if TYPE_CHECKING:
     from ..faces import Finder
-    from .recogniser import Recogniser
+    from ..faces.recogniser import Recogniser
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..faces import IDENTITY, crop
+from ..faces.recogniser import Recogniser
 from ..types import Faces, Floats
-from .recogniser import Recogniser
 
 _FRAMES, _GAP, _QUALITY = 8, 0.4, 0.5  # pictures, seconds between two, least quality
 

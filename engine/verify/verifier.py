@@ -26,7 +26,7 @@ from ..errors import ConfigError, ModelError
 from ..types import Bytes, Evidence, Face, Faces, Floats, Identity, VideoFrame
 from .attempts import Attempts
 from .calibrate import least_claim
-from .cohort import load
+from .cohort import beside, load
 from .decision import DecisionConfig, Ruling, Stream
 from .gallery import DEFAULT, Gallery
 from .records import Consent, Person
@@ -34,7 +34,7 @@ from .scores import ScoreModel
 
 if TYPE_CHECKING:  # what takes time to load is loaded by Verifier.open
     from ..faces import Finder, Follow
-    from .recogniser import Recogniser
+    from ..faces.recogniser import Recogniser
 
 EVENTS = ("pending", "match", "no_match", "unknown", "rejected", "gone", "change")
 Handler = Callable[[Identity], Any]
@@ -107,17 +107,17 @@ class Verifier:
     ) -> "Verifier":
         """EngineError in one line where the gallery, the key or the model cannot be used."""
         from ..faces import Finder
-        from .recogniser import Recogniser
+        from ..faces.recogniser import Recogniser
 
         config = config or VerifyConfig()
         config = replace(config, decision=replace(config.decision, target_fmr=target_fmr))
         recogniser = Recogniser(model, provider)
-        if recogniser.cohort is None:
+        if (file := beside(recogniser.folder)) is None:
             raise ModelError(
                 f"{recogniser.name} has no cohort, so no rate of false matches is known: "
                 "'python -m engine.verify cohort FOLDER' makes one from pictures of people"
             )
-        cohort = load(recogniser.cohort)
+        cohort = load(file)
         people = Gallery.open(gallery, recogniser, key)
         people.purge()
         least = least_claim(cohort, len(people))

@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime as ort
 
 from ..errors import ModelError
-from ..model import MODELS, open_model, open_session
+from ..faces.recogniser import SIDE, Recogniser
+from ..model import MODELS, ModelFolder, open_model, open_session
 from ..types import Bytes, Floats
 from .features import HEARD
 
@@ -47,6 +48,7 @@ class Model:
     heads: Mapping[str, Floats]  # covariate -> (k, d)
     about: dict[str, Any]
     provider: str
+    recogniser: Recogniser | None = None  # whose templates the face net takes; else pictures
 
     @classmethod
     def load(cls, folder: Path | None = None, provider: str = "cpu", threads: int = 1) -> "Model":
@@ -56,9 +58,10 @@ class Model:
             raise ModelError(f"{model.path} hears other features than this engine makes; retrain")
         voice, used = open_session(model.file("voice.onnx"), provider, threads)
         face, _ = open_session(model.file("face.onnx"), provider, threads)
+        stands_on = _recogniser(model, provider, threads) if "templates" in model.about else None
         with np.load(model.file("heads.npz")) as file:
             heads = {name: file[name].astype(np.float32) for name in file.files}
-        return cls(voice, face, heads, model.about, used)
+        return cls(voice, face, heads, model.about, used, stands_on)
 
     def classes(self, covariate: str) -> list[str]:
         return list(self.about["covariates"][covariate])
@@ -72,11 +75,13 @@ class Model:
         return np.asarray(self.voice_net.run(None, {"mel": mel})[0])
 
     def faces(self, crops: Bytes) -> Floats:
-        """Crops (b, 112, 112, 3) RGB of engine.faces -> embeddings (b, d), not normalised."""
-        side = int(self.about["pixels"])
-        small = [cv2.resize(c, (side, side), interpolation=cv2.INTER_AREA) for c in crops]
-        pixels = np.stack(small).astype(np.float32).transpose(0, 3, 1, 2) / 127.5 - 1
-        return np.asarray(self.face_net.run(None, {"pixels": pixels})[0])
+        """Crops (b, s, s, 3) RGB as engine.faces cuts them -> embeddings (b, d), not normalised."""
+        if self.recogniser is not None:
+            templates = self.recogniser.embed(_sized(crops, SIDE))
+            return np.asarray(self.face_net.run(None, {"template": templates})[0])
+        pixels = _sized(crops, int(self.about["pixels"])).astype(np.float32)
+        fed = {"pixels": pixels.transpose(0, 3, 1, 2) / 127.5 - 1}
+        return np.asarray(self.face_net.run(None, fed)[0])
 
     def probabilities(
         self, covariate: str, embedding: Floats, side: str, seconds: float = 1.0
@@ -84,6 +89,23 @@ class Model:
         """(..., k) of the mean embedding (..., d) of a voice heard for `seconds`, or of a face."""
         known = self.about.get("calibration", {}).get(covariate, {}).get(side, {})
         return Calibration(**known)(embedding @ self.heads[covariate].T, seconds)
+
+
+def _recogniser(model: ModelFolder, provider: str, threads: int) -> Recogniser:
+    """The shipped one; ModelError where the face net was trained on another's templates."""
+    found = Recogniser(provider=provider, threads=threads)
+    if found.sha256 != model.about["templates"]["sha256"]:
+        raise ModelError(
+            f"{model.path} takes the templates of another recogniser than {found.name}: train it "
+            "again, or put the recogniser back that it was trained on"
+        )
+    return found
+
+
+def _sized(crops: Bytes, side: int) -> Bytes:
+    smaller = crops.shape[1] > side
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(c, (side, side), interpolation=how) for c in crops])
 
 
 def unit(embedding: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import pytest
 import torch
 
 from engine import config as settings
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.voices import Model
 from engine.voices.level import levelled
 from training import loop, recipes
-from training.dimnet import data, embed, evaluate, measure, run
+from training.dimnet import data, embed, evaluate, learn, measure, run
 from training.dimnet.export import export
 from training.fit import dispatch
 
@@ -78,7 +79,7 @@ def tiny(folder):
 def fit(where, config, most=float("inf")):
     recipes.save_config(where, config)
     place = loop.Run(where, config.seed, torch.device("cpu"), float("inf"), most)
-    return run.fit(config, place, data.load(config.data, config.sizes.pixels))
+    return run.fit(config, place, run.material_of(config))
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,56 @@ def test_the_export_is_the_net(whole, tiny, exported):
 
     crops = faces.load(Path(tiny.data.faces)).pixels[:3]
     assert model.faces(crops) == pytest.approx(embed.face_embeddings(net, material, rows), abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def on_templates(exported, tiny, tmp_path_factory):
+    """A face side on the recogniser's templates, for the voice side that was exported."""
+    config = replace(
+        tiny,
+        ears=str(exported),
+        data=replace(tiny.data, covariates=("gender",)),
+        sizes=replace(tiny.sizes, sees="templates"),
+    )
+    where = tmp_path_factory.mktemp("templates")
+    assert fit(where, config)
+    return where, config, export(where, where / "model")
+
+
+def test_a_face_side_on_templates_leaves_the_voice_side_as_it_was(exported, on_templates, tiny):
+    where, config, made = on_templates
+    assert (made / "voice.onnx").read_bytes() == (exported / "voice.onnx").read_bytes()
+    model, material = Model.load(made), run.material_of(config)
+    net, rows = run.trained(where, material), np.arange(3)
+    wanted = embed.face_embeddings(net, material, rows)
+    from training.sphereface2 import faces
+
+    crops = faces.load(Path(tiny.data.faces)).pixels[:3]
+    assert model.faces(crops) == pytest.approx(wanted, abs=0.05)
+    assert model.about["templates"]["model"] == "sphereface2" and "pixels" not in model.about
+    assert len(list(Path(tiny.data.faces).glob("sphereface2-*.npy"))) == 1, "made once, and kept"
+
+
+def test_templates_of_another_recogniser_are_refused(on_templates, tmp_path):
+    made = shutil.copytree(on_templates[2], tmp_path / "model")
+    about = json.loads((made / "about.json").read_text())
+    about["templates"]["sha256"] = "0" * 64
+    (made / "about.json").write_text(json.dumps(about))
+    with pytest.raises(ModelError, match="another recogniser"):
+        Model.load(made)
+
+
+def test_ears_of_other_sizes_or_classes_are_told(exported, on_templates):
+    _, config, _ = on_templates
+    wider = replace(config, sizes=replace(config.sizes, voice=0.1))
+    named = replace(config, data=replace(config.data, covariates=("identity", "gender")))
+    for other in (wider, named):
+        with pytest.raises(ConfigError, match="other sizes or classes"):
+            run.build(other, run.material_of(other))
+    taught = replace(config, teach=1.0)
+    material = run.material_of(taught)
+    with pytest.raises(ConfigError, match="teach"):
+        learn.Learner(taught, material, run.build(taught, material))
 
 
 def test_figures_travel_with_the_model(exported):

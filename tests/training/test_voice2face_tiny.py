@@ -146,6 +146,19 @@ def test_the_export_imagines_the_same(whole, material, tmp_path):
         Imagination.load(ears, model)
 
 
+def test_faces_made_of_directions_are_learnt_and_exported(tiny, material, tmp_path):
+    config = replace(tiny, sizes=replace(tiny.sizes, parts=6), head=replace(tiny.head, steps=1))
+    assert fit(tmp_path, config, material)
+    nets, voices = run.trained(tmp_path, material), material.whole(np.arange(4))
+    faces, _ = run.imagine(nets, voices)
+    middle = nets.face.get_buffer("middle").reshape(64, 64, 3).numpy()
+    mean = (material.mean_face() + material.mean_face()[:, ::-1]) / 2
+    assert faces.shape == (4, 64, 64, 3) and np.abs(middle - mean).max() < 0.01
+    assert np.abs(faces - middle).max() > 0.001, "voices move it"
+    model = Imagination.load(Model.load(), export(tmp_path, material, tmp_path / "model"))
+    assert np.abs(model.faces(voices) - measure.to_bytes(faces).astype(int)).max() <= 3
+
+
 def test_figures_of_people_held_out(whole, material):
     nets, ears = run.trained(whole, material), Model.load()
     judge, made = FaceJudge(material), measure.for_held(nets, material)

@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from engine.faces.recogniser import DEFAULT, Recogniser
 from engine.verify.calibrate import least_claim
-from engine.verify.cohort import load
-from engine.verify.recogniser import DEFAULT, Recogniser
+from engine.verify.cohort import beside, load
 from tests.recognisers import invented, taken
 
 
@@ -18,7 +18,7 @@ def shipped():
 
 def test_it_is_small_quick_and_knows_what_strangers_score(shipped):
     assert sum(f.stat().st_size for f in DEFAULT.iterdir()) < 12e6
-    assert shipped.dim <= 128 and least_claim(load(shipped.cohort)) < 1e-5
+    assert shipped.dim <= 128 and least_claim(load(beside(shipped.folder))) < 1e-5
     crop = invented(0)[None]
     began = time.process_time()
     for _ in range(10):

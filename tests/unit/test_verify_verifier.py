@@ -16,12 +16,12 @@ from engine import Consent, Verifier
 from engine.deliver.enroll import enroll_routes
 from engine.errors import ConfigError, GalleryError, ModelError
 from engine.faces import Finder, Follow
+from engine.faces.recogniser import Recogniser
 from engine.types import VideoFrame
 from engine.verify.decision import DecisionConfig
 from engine.verify.pictures import PictureError, one_face, pictures_in, read_picture
 from engine.verify.presence import Presence, PresenceConfig
 from engine.verify.protect import make_key
-from engine.verify.recogniser import Recogniser
 from engine.verify.report import as_json
 from engine.verify.verifier import VerifyConfig
 from tests.recognisers import GOLDEN, film, make_calibrated, make_recogniser, portrait, taken

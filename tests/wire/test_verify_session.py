@@ -17,13 +17,13 @@ from engine.capture.video import VideoFile
 from engine.clock import Clock
 from engine.deliver import MotionConfig, MqttConfig
 from engine.faces import Finder, Follow
+from engine.faces.recogniser import Recogniser
 from engine.outside import Outside
 from engine.stats import Stats
 from engine.verify.gallery import Gallery
 from engine.verify.gathering import Gathering
 from engine.verify.presence import PresenceConfig, open_presence
 from engine.verify.protect import make_key
-from engine.verify.recogniser import Recogniser
 from engine.verify.records import Consent
 from tests.faces_seen import write_video
 from tests.recognisers import make_calibrated

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.types import Bytes
+from engine.types import Bytes, Floats
 from engine.voices.level import SPREAD
 from training.voices.store import Voices
 
@@ -78,7 +78,9 @@ class Variation:
 
 
 def varied(pixels: Tensor, how: Variation) -> Tensor:
-    """Pictures (b, 3, s, s) in [-1, 1], half of them mirrored, and varied."""
+    """Pictures (b, 3, s, s) in [-1, 1], half of them mirrored, and varied; not templates (b, d)."""
+    if pixels.ndim == 2:
+        return pixels
     made = _moved(pixels, how)
     made = _lit(made, how)
     if how.blur:
@@ -151,14 +153,14 @@ def _hidden(pixels: Tensor, chance: float) -> Tensor:
 
 
 class Pictures:
-    """Faces on a device."""
+    """Faces on a device, or templates of them."""
 
-    def __init__(self, pixels: Bytes, device: torch.device) -> None:
-        self.pixels = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    def __init__(self, shown: Bytes | Floats, device: torch.device) -> None:
+        self.shown = torch.from_numpy(np.ascontiguousarray(shown)).to(device)
 
     def of(self, rows: Tensor) -> Tensor:
-        """(b, 3, s, s) in [-1, 1]."""
-        return to_input(self.pixels[rows])
+        """(b, 3, s, s) in [-1, 1], or (b, d)."""
+        return to_input(self.shown[rows])
 
 
 def on(rows: NDArray[Any], device: torch.device) -> Tensor:

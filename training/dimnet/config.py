@@ -17,6 +17,7 @@ class Config:
     seed: int = 0
     learn: Literal["covariates", "pairs"] = "covariates"  # pairs: what DIMNet is compared with
     start: str = ""  # a run whose towers are gone on with; from nothing if empty
+    ears: str = ""  # an exported model whose voice net and classifiers stay as they are
     smooth: float = 0.05  # of the labels
     shrink: float = 0.0  # decay of the classifiers alone: people who are alike share directions
     sharp: float = 10.0  # what cosines of pairs are multiplied by

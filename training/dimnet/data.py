@@ -17,6 +17,8 @@ from training.voices import store as voice_store
 from training.voices.people import People
 from training.voices.store import Voices
 
+from . import templates as template_store
+
 Rows = NDArray[np.int64]
 Part = Literal["train", "dev", "held", "left"]
 IDENTITY = "identity"
@@ -110,9 +112,15 @@ class Material:
     face: Side
     classes: dict[str, tuple[str, ...]]  # covariate -> the names of its classes
     taught: Floats | None = None  # (n, 128) what a teacher's net makes of each face, unit
+    templates: Floats | None = None  # (n, 128) unit, for a face net that takes these
+
+    @property
+    def shown(self) -> Bytes | Floats:
+        """What the face net takes of each face."""
+        return self.pixels if self.templates is None else self.templates
 
 
-def load(config: DataConfig, pixels: int) -> Material:
+def load(config: DataConfig, pixels: int, templates: bool = False) -> Material:
     """ConfigError where nothing is known of the voices or of the faces."""
     people = who.read([Path(config.people)])
     voices = voice_store.load(Path(config.voices))
@@ -133,7 +141,8 @@ def load(config: DataConfig, pixels: int) -> Material:
             raise ConfigError(f"{config.people} knows none of the {name}' {config.covariates}")
     kept = faces.take(known).scaled(pixels)
     seen = evened(kept.pixels) if config.level else kept.pixels
-    return Material(config, voices, seen, voice, face, classes, _unit(kept.teacher))
+    made = template_store.of(faces, Path(config.faces))[known] if templates else None
+    return Material(config, voices, seen, voice, face, classes, _unit(kept.teacher), made)
 
 
 def _unit(templates: Floats | None) -> Floats | None:

@@ -28,7 +28,7 @@ def voice_embeddings(net: DIMNet, material: Material, rows: Rows) -> Floats:
 def face_embeddings(net: DIMNet, material: Material, rows: Rows) -> Floats:
     """(n, d)."""
     made = [
-        net.face(to_input(torch.from_numpy(material.pixels[rows[k : k + 64]]).to(_device(net))))
+        net.face(to_input(torch.from_numpy(material.shown[rows[k : k + 64]]).to(_device(net))))
         for k in range(0, len(rows), 64)
     ]
     return np.asarray(torch.cat(made).cpu().numpy())

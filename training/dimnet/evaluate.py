@@ -18,9 +18,9 @@ from engine.voices.model import Calibration
 from training.loop import tell
 
 from . import measure, trials
-from .data import IDENTITY, load
+from .data import IDENTITY
 from .measure import Held, Told
-from .run import saved_config, trained
+from .run import material_of, saved_config, trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _held(runs: list[Path], covariate: str | None) -> tuple[list[Held], str, tup
     held = []
     for folder in runs:
         config = saved_config(folder)
-        material = load(config.data, config.sizes.pixels)
+        material = material_of(config)
         names = [c for c in material.classes if c != IDENTITY]
         wanted = covariate or (names or [""])[0]
         if wanted not in names:

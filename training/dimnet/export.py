@@ -12,17 +12,19 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn import functional as F
 
 from engine.errors import ModelError
+from engine.faces.recogniser import Recogniser
 from engine.model import write_about
 from engine.voices.features import HEARD, MELS
 from training.halves import halve, in_halves
 from training.loop import tell
 
-from .data import IDENTITY, Material, load
+from .data import IDENTITY, Material
 from .embed import head
-from .run import saved_config, trained
+from .net import TEMPLATE, fuse
+from .run import material_of, saved_config, trained
 
 TOLERANCE = 1e-3
 
@@ -31,40 +33,28 @@ def export(run: Path, to: Path, calibration: Path | None = None) -> Path:
     """Writes both nets, weights in half precision and computing in single. `calibration`: of
     training.evaluate dimnet, on people who were held out."""
     config = saved_config(run)
-    material = load(config.data, config.sizes.pixels)
+    material = material_of(config)
     net = trained(run, material)
     for tower in (net.voice, net.face):
         fuse(tower)
     with torch.no_grad():
         halve(net)
     to.mkdir(parents=True, exist_ok=True)
-    side = config.sizes.pixels
+    side, takes = config.sizes.pixels, "pixels"
+    shown = torch.rand(2, 3, side, side) * 2 - 1
+    if config.sizes.sees == "templates":
+        shown, takes = F.normalize(torch.randn(2, TEMPLATE)), "template"
     worst = max(
         write(net.voice, torch.randn(2, 100, MELS), "mel", to / "voice.onnx"),
-        write(net.face, torch.rand(2, 3, side, side) * 2 - 1, "pixels", to / "face.onnx"),
+        write(net.face, shown, takes, to / "face.onnx"),
     )
-    shown = [c for c in net.heads if c != IDENTITY]  # people stay unnamed
-    np.savez(to / "heads.npz", **{c: head(net, c) for c in shown})  # type: ignore[arg-type]
+    named = [c for c in net.heads if c != IDENTITY]  # people stay unnamed
+    np.savez(to / "heads.npz", **{c: head(net, c) for c in named})  # type: ignore[arg-type]
     measured = json.loads(calibration.read_text(encoding="utf-8")) if calibration else {}
     about = _about(material, measured, worst)
     about["config"] = json.loads(json.dumps(asdict(config), default=str))
     write_about(to, ["voice.onnx", "face.onnx", "heads.npz"], **about)
     return to
-
-
-def fuse(module: nn.Module) -> None:
-    """Takes each batch norm into the convolution before it, so that what is rounded to half
-    precision is what is stored."""
-    for child in module.children():
-        fuse(child)
-    if isinstance(module, nn.Sequential):
-        for k in range(len(module) - 1):
-            conv, norm = module[k], module[k + 1]
-            if isinstance(conv, nn.Conv1d | nn.Conv2d) and isinstance(
-                norm, nn.BatchNorm1d | nn.BatchNorm2d
-            ):
-                module[k] = fuse_conv_bn_eval(conv, norm)
-                module[k + 1] = nn.Identity()
 
 
 def write(
@@ -101,12 +91,20 @@ def _about(material: Material, measured: dict[str, Any], worst: float) -> dict[s
         "data": ["voices: LibriSpeech, CC BY 4.0", "faces: LFW with gender labels, research use"],
         "trained_on": counts,
         "features": HEARD,
-        "pixels": int(material.pixels.shape[1]),
+        **_sight(material),
         "covariates": {c: list(v) for c, v in material.classes.items() if c != IDENTITY},
         "onnx_difference": float(f"{worst:.2g}"),
         "calibration": measured.get("calibration", {}),
         "metrics": measured.get("metrics", {}),
     }
+
+
+def _sight(material: Material) -> dict[str, Any]:
+    """What the face net takes: pictures so large, or the templates of one recogniser."""
+    if material.templates is None:
+        return {"pixels": int(material.pixels.shape[1])}
+    made = Recogniser()
+    return {"templates": {"model": made.folder.name, "sha256": made.sha256}}
 
 
 def main(argv: list[str]) -> None:

@@ -25,7 +25,7 @@ class _Batches:
         self.data: DataConfig = config.data
         self.vary = config.vary
         self.sounds = Sounds(material.voices, self.device)
-        self.pictures = Pictures(material.pixels, self.device)
+        self.pictures = Pictures(material.shown, self.device)
 
     def length(self, rng: np.random.Generator) -> int:
         return int(rng.integers(self.data.shortest, self.data.longest + 1))
@@ -52,7 +52,7 @@ class Learner:
             {c: on(v, device) for c, v in side.labels.items()}
             for side in (material.voice, material.face)
         )
-        self.taught = on(_templates(material), device) if config.teach else None
+        self.taught = on(_templates(config, material), device) if config.teach else None
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         data, device = self.config.data, self.batches.device
@@ -96,7 +96,9 @@ class Learner:
         return told / (labels >= 0).sum().clamp_min(1)
 
 
-def _templates(material: Material) -> Floats:
+def _templates(config: Config, material: Material) -> Floats:
+    if config.sizes.sees != "pictures":
+        raise ConfigError('teach is for sizes.sees = "pictures": templates are known already')
     if material.taught is None:
         raise ConfigError(
             f"teach asks for a teacher's templates: python -m training.prepare sphereface2 "

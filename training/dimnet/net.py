@@ -1,19 +1,23 @@
 """The nets of DIMNet, section 4.2: a 1-D one for voices, a 2-D one for faces, shared classifiers.
 
+A face net may take the shipped recogniser's template in place of a picture (TemplateNet).
 Differences from the paper: widths are a share of its own (0.5 as shipped), faces are 64 pixels (128
 there), and the last convolution ends without ReLU, as in the authors' later code (Voice2Face).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from engine.voices.features import MELS
 
 VOICE, FACE = (256, 384, 576, 864), (64, 128, 256, 512)
 TAUGHT = 128  # of a teacher's template
+TEMPLATE = 128  # of the shipped recogniser's
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Sizes:
 
     voice: float = 0.5  # share of the paper's channels
     face: float = 0.5
+    sees: Literal["pictures", "templates"] = "pictures"  # templates: the shipped recogniser's
     pixels: int = 64  # of a face's side
     dim: int = 64  # of the embedding
 
@@ -87,6 +92,25 @@ class FaceNet(nn.Module):
         return self.tower[-2:](seen).mean((-2, -1)), seen.mean((-2, -1))
 
 
+class TemplateNet(nn.Module):
+    """Unit templates (b, 128) of a recogniser, which stays as it is, -> (b, dim). One layer: with a
+    second one development people were told no better."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.tower = nn.Sequential(
+            nn.Linear(TEMPLATE, sizes.dim, bias=False), nn.BatchNorm1d(sizes.dim)
+        )
+
+    def forward(self, template: Tensor) -> Tensor:
+        made: Tensor = self.tower(template)
+        return made
+
+    def both(self, template: Tensor) -> tuple[Tensor, Tensor]:
+        """As FaceNet's."""
+        return self(template), template
+
+
 class DIMNet(nn.Module):
     """Both nets and, for each covariate, one single-layer classifier that both answer to. `taught`:
     beside it, from the face's features and not from its embedding, a teacher's template, which only
@@ -94,7 +118,8 @@ class DIMNet(nn.Module):
 
     def __init__(self, sizes: Sizes, classes: Mapping[str, int], taught: bool = False) -> None:
         super().__init__()
-        self.voice, self.face = VoiceNet(sizes), FaceNet(sizes)
+        self.voice = VoiceNet(sizes)
+        self.face = FaceNet(sizes) if sizes.sees == "pictures" else TemplateNet(sizes)
         if taught:
             self.taught = nn.Linear(_widths(FACE, sizes.face)[-1], TAUGHT)
         self.heads = nn.ModuleDict(
@@ -106,9 +131,26 @@ class DIMNet(nn.Module):
         return {name: head(embedding) for name, head in self.heads.items()}
 
 
-def to_input(pixels: Tensor) -> Tensor:
-    """(b, s, s, 3) bytes -> (b, 3, s, s) in [-1, 1]."""
-    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+def fuse(module: nn.Module) -> None:
+    """Takes each batch norm into the layer before it, so that what is rounded to half
+    precision is what is stored."""
+    for child in module.children():
+        fuse(child)
+    if isinstance(module, nn.Sequential):
+        for k in range(len(module) - 1):
+            inner, norm = module[k], module[k + 1]
+            if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+                continue
+            if isinstance(inner, nn.Linear):
+                module[k] = fuse_linear_bn_eval(inner, norm)
+            elif isinstance(inner, nn.Conv1d | nn.Conv2d):
+                module[k] = fuse_conv_bn_eval(inner, norm)
+            module[k + 1] = nn.Identity()
+
+
+def to_input(shown: Tensor) -> Tensor:
+    """Pictures (b, s, s, 3) of bytes -> (b, 3, s, s) in [-1, 1]; templates (b, d) as they are."""
+    return shown if shown.ndim == 2 else shown.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:

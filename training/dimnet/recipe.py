@@ -15,9 +15,8 @@ from training import recipes
 from training.loop import Run, pick_device, tell
 
 from .config import Config
-from .data import load
 from .export import export
-from .run import fit, saved_config
+from .run import fit, material_of, saved_config
 
 
 def main(argv: list[str]) -> None:
@@ -39,7 +38,7 @@ def main(argv: list[str]) -> None:
 def _one(config: Config, folder: Path, args: argparse.Namespace, until: float) -> bool:
     recipes.save_config(folder, config)
     run = Run(folder, config.seed, pick_device(args.device), until)
-    return fit(config, run, load(config.data, config.sizes.pixels))
+    return fit(config, run, material_of(config))
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -13,7 +13,8 @@ from training import recipes
 from training.loop import OutOfTime, Run, train
 
 from .config import Config
-from .data import Material
+from .data import Material, load
+from .ears import stand_on
 from .embed import dev_loss
 from .learn import LEARNERS
 from .net import DIMNet
@@ -21,7 +22,16 @@ from .net import DIMNet
 
 def build(config: Config, material: Material) -> DIMNet:
     torch.manual_seed(config.seed)
-    return DIMNet(config.sizes, {c: len(v) for c, v in material.classes.items()}, config.teach > 0)
+    classes = {c: len(v) for c, v in material.classes.items()}
+    net = DIMNet(config.sizes, classes, config.teach > 0)
+    if config.ears:
+        stand_on(net, Path(config.ears))
+    return net
+
+
+def material_of(config: Config) -> Material:
+    """What the configuration learns from."""
+    return load(config.data, config.sizes.pixels, config.sizes.sees == "templates")
 
 
 def fit(config: Config, run: Run, material: Material) -> bool:

@@ -16,10 +16,10 @@ from engine.errors import ConfigError
 from engine.voices.model import unit
 from training.dimnet import measure, trials
 from training.dimnet.config import Config
-from training.dimnet.data import IDENTITY, Material, Part, load
+from training.dimnet.data import IDENTITY, Material, Part
 from training.dimnet.embed import face_embeddings, head, voice_embeddings
 from training.dimnet.net import DIMNet
-from training.dimnet.run import saved_config, trained
+from training.dimnet.run import material_of, saved_config, trained
 from training.dimnet.trials import AMONG, Items
 from training.loop import tell
 from training.voices import people as who
@@ -53,7 +53,7 @@ def called(config: Config) -> str:
 def row(folder: Path, people: who.People, part: Part) -> tuple[Row, dict[str, int]]:
     """A run's figures on the people that it held out, and how many of all there are."""
     config = saved_config(folder)
-    material = load(config.data, config.sizes.pixels)
+    material = material_of(config)
     net = trained(folder, material)
     heard, seen = material.voice.rows(part), material.face.rows(part)
     if not len(heard) or not len(seen):

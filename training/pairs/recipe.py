@@ -16,8 +16,7 @@ from engine import config as settings
 from engine.errors import ConfigError
 from training import recipes
 from training.dimnet.config import Config
-from training.dimnet.data import load
-from training.dimnet.run import fit
+from training.dimnet.run import fit, material_of
 from training.loop import Run, pick_device, tell
 
 from .link import CLASSES
@@ -72,4 +71,4 @@ def one(config: Config, folder: Path, device: str, until: float) -> bool:
     """Whether it is finished."""
     recipes.save_config(folder, config)
     run = Run(folder, config.seed, pick_device(device), until)
-    return fit(config, run, load(config.data, config.sizes.pixels))
+    return fit(config, run, material_of(config))

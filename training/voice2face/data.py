@@ -53,13 +53,13 @@ class Material:
     how: tuple[str, ...]  # of each recording: clean, telephone, noisy
     voice: Side
     pixels: Bytes  # (n, 64, 64, 3)
-    seen: Floats  # (n, dim) what DIMNet's face net makes of each face
     face: Side
     heads: Heads
     space: Space
     label: str  # identity, or the covariate that is shared
     classes: tuple[str, ...]
     silence: Floats  # (n, dim) embeddings of noise that is learnt from
+    ears: Model
 
     def hear(self, rows: Rows, longest: int, rng: np.random.Generator) -> Floats:
         """(b, dim) unit: the mean over some consecutive seconds of each recording."""
@@ -74,6 +74,11 @@ class Material:
     def whole(self, rows: Rows, most: int = MOST) -> Floats:
         """(b, dim) unit: the mean over each recording's first seconds, as the engine hears it."""
         return unit(np.stack([self.seconds[row][:most].mean(0) for row in rows]))
+
+    def seen(self) -> Floats:
+        """(n, dim) unit: what DIMNet's face net makes of each face. Of 4,000, a minute."""
+        blocks = (self.pixels[k : k + 256] for k in range(0, len(self.pixels), 256))
+        return unit(np.concatenate([self.ears.faces(b) for b in blocks]))
 
     def mean_face(self) -> Floats:
         """(64, 64, 3) in [-1, 1]: of the faces learnt from, every class counting the same."""
@@ -108,9 +113,9 @@ def load(
     shown = Heads(numbers_of(space, found), side)
     return Material(
         tuple(heard(ears, both.voices.of(r)) for r in range(len(both.voices))), both.voices.how,
-        both.voice, both.pixels, _faces(ears, both.pixels), both.face,
+        both.voice, both.pixels, both.face,
         shown, replace(space, middle=middle(shown, label)), label, classes,
-        np.concatenate([of_noise(ears, kind, 0) for kind in noises.LEARNT]),
+        np.concatenate([of_noise(ears, kind, 0) for kind in noises.LEARNT]), ears,
     )  # fmt: skip
 
 
@@ -148,11 +153,6 @@ def of_noise(ears: Model, kind: str, seed: int) -> Floats:
     make = (noises.LEARNT | noises.KEPT)[kind]
     sounds = [make(NOISE_SECONDS * RATE + RATE // 4, rng) for _ in range(NOISES)]
     return unit(np.stack([heard(ears, LogMel().push(s)).mean(0) for s in sounds]))
-
-
-def _faces(ears: Model, pixels: Bytes) -> Floats:
-    blocks = [ears.faces(pixels[k : k + 256]) for k in range(0, len(pixels), 256)]
-    return unit(np.concatenate(blocks))
 
 
 def _some(heads: people.Heads, rows: Rows) -> people.Heads:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from scipy.optimize import minimize
 
+from engine.faces.recogniser import SIDE, Recogniser
 from engine.types import Bytes, Floats
-from engine.verify.recogniser import SIDE, Recogniser
 from training.dimnet.data import Balanced, Rows
 
 from .data import Material

@@ -129,7 +129,8 @@ def diversity(nets: Generators, material: Material, made: Imagined) -> Figures:
     shapes = _within(material.heads.numbers[heads], material.heads.side.labels[label][heads])
     own = _within(_unit(made.faces), made.labels)
     own_heads = _within(made.heads, made.labels)
-    halves = [[material.seconds[r][k::2].mean(0) for r in made.rows] for k in (0, 1)]
+    long = [r for r in made.rows if len(material.seconds[r]) > 1]
+    halves = [[material.seconds[r][k::2].mean(0) for r in long] for k in (0, 1)]
     unit = [np.stack(h) / np.linalg.norm(np.stack(h), axis=1, keepdims=True) for h in halves]
     (f1, h1), (f2, h2) = (imagine(nets, e) for e in unit)
     return {

@@ -28,6 +28,7 @@ class Sizes:
     dim: int = 64  # of the embedding, and of the critic's trunk
     hidden: int = 256  # of the layers between embedding and head
     shades: int = 24  # coefficients of the reflectance
+    parts: int = 0  # main directions that a face is made of; 0: convolutions, as in the paper
 
 
 class _Even(nn.Module):

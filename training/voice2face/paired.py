@@ -15,15 +15,16 @@ import cv2
 import numpy as np
 import torch
 
+from engine.errors import ConfigError
 from engine.types import Bytes, Floats
 from engine.voices.model import unit
 from training.dimnet import trials
 from training.dimnet.config import Config as JudgeConfig
 from training.dimnet.data import IDENTITY, Part, Rows, evened
 from training.dimnet.data import Material as JudgeMaterial
-from training.dimnet.data import load as load_judge
 from training.dimnet.embed import head
 from training.dimnet.net import DIMNet, to_input
+from training.dimnet.run import material_of as judge_material
 from training.dimnet.run import saved_config as judge_config
 from training.dimnet.run import trained as judge_net
 from training.dimnet.trials import Items
@@ -50,7 +51,9 @@ class Judge:
     @classmethod
     def load(cls, folder: Path) -> "Judge":
         config = judge_config(folder)
-        material = load_judge(config.data, config.sizes.pixels)
+        if config.sizes.sees != "pictures":
+            raise ConfigError(f'--judge {folder} should see pictures: sizes.sees = "pictures"')
+        material = judge_material(config)
         return cls(judge_net(folder, material), material, config)
 
     def __call__(self, faces: Bytes) -> Floats:

@@ -20,6 +20,7 @@ from .data import Material, Shapes, load
 from .losses import critic_loss, generator_loss, seen_small, too_alike, unmoved
 from .net import Painter, Pair, Sculptor, Sizes, face_critic, head_critic
 from .partners import partners
+from .portrait import Portrait, directions, numbers_of
 
 Kind = Literal["head", "face"]
 KINDS: tuple[Kind, ...] = ("head", "face")
@@ -66,6 +67,8 @@ def build(config: Config, material: Material, kind: Kind) -> Pair:
     sizes, numbers, classes = config.sizes, material.space.numbers, len(material.classes)
     if kind == "head":
         return Pair(Sculptor(sizes, numbers), head_critic(sizes, numbers, classes))
+    if sizes.parts:
+        return Pair(Portrait(sizes), head_critic(sizes, sizes.parts, classes))
     pair = Pair(Painter(sizes), face_critic(sizes, classes))
     return pair.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -82,15 +85,31 @@ class Learner:
             Balanced(s, s.rows("train", label), names) for s in (material.voice, self.real)
         )
         self.device = next(pair.parameters()).device
-        face = material.mean_face().transpose(2, 0, 1)
-        self.mean = self._tensor(face if kind == "face" else material.space.middle)
-        if kind == "face":
+        self.painted, self.make = kind == "face" and not config.sizes.parts, pair.generator
+        if kind == "head":
+            self.mean = self._tensor(material.space.middle)
+            self.numbers = self._tensor(material.heads.numbers)
+        elif config.sizes.parts:
+            self._stand_on_directions()
+        else:
+            self.mean = self._tensor(material.mean_face().transpose(2, 0, 1))
             self.pictures = Pictures(material.pixels, self.device)
             self.faces, self.partner = partners(
                 material.voice, material.whole(np.arange(len(material.how))), material.face,
-                material.seen, label)  # fmt: skip
-        else:
-            self.numbers = self._tensor(material.heads.numbers)
+                material.seen(), label)  # fmt: skip
+
+    def _stand_on_directions(self) -> None:
+        """Faces as numbers, like heads."""
+        rows, label = self.real.rows("train", self.material.label), self.material.label
+        pixels, labels = self.material.pixels, self.real.labels[label][rows]
+        middle, basis = directions(pixels[rows], labels, self.config.sizes.parts)
+        own, mean = self.pair.generator, self.pair.mean
+        assert isinstance(own, Portrait) and isinstance(mean, Portrait)
+        for net in (own, mean):
+            net.stand_on(middle, basis)
+        self.make = own.numbers
+        self.numbers = self._tensor(numbers_of(pixels, middle, basis))
+        self.mean = self._tensor(np.zeros(len(basis), np.float32))
 
     def __call__(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         self.pair.average(step, self.config.memory)
@@ -106,7 +125,7 @@ class Learner:
         said, seen = self.voices.draw(counts.heard, rng), self.others.draw(counts.seen, rng)
         wanted = self._labels(material.voice, said)
         labels = self._labels(self.real, seen)
-        made = pair.generator(self._noisy(material.hear(said, self.config.longest, rng), rng))
+        made = self.make(self._noisy(material.hear(said, self.config.longest, rng), rng))
         real = self._shown(seen)
         critic, shown = pair.critic, self._varied(made)
         parts = {
@@ -117,7 +136,7 @@ class Learner:
                                 self.config.weights.share),
             "quiet": self._quiet(rng),
         }  # fmt: skip
-        if self.kind == "face":
+        if self.painted:
             own = [rng.choice(self.faces[k]) for k in self.partner[said]]
             own_small = seen_small(self._shown(np.array(own)), 4)
             parts["like"] = F.l1_loss(seen_small(made, 4), own_small)
@@ -125,7 +144,7 @@ class Learner:
 
     def _quiet(self, rng: np.random.Generator) -> Tensor:
         silence = self.material.silence
-        still = self.pair.generator(
+        still = self.make(
             self._noisy(silence[rng.integers(len(silence), size=self.config.data.heard // 4)], rng)
         )
         return F.l1_loss(still, self.mean.expand_as(still))
@@ -133,11 +152,11 @@ class Learner:
     def _shown(self, rows: Rows) -> Tensor:
         """Real ones."""
         there = on(rows, self.device)
-        return self.numbers[there] if self.kind == "head" else self.pictures.of(there)
+        return self.pictures.of(there) if self.painted else self.numbers[there]
 
     def _varied(self, shown: Tensor) -> Tensor:
         """As the critic sees them, real and imagined alike: it would learn few by heart."""
-        return varied(shown, self.config.vary) if self.kind == "face" else shown
+        return varied(shown, self.config.vary) if self.painted else shown
 
     def _noisy(self, embedding: Floats, rng: np.random.Generator) -> Tensor:
         noise = np.float32(self.config.noise) * rng.standard_normal(embedding.shape, np.float32)

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.faces.recogniser import SIDE, Recogniser
 from engine.types import Bytes, Floats
-from engine.verify.recogniser import SIDE, Recogniser
 from engine.voices import Model
 from engine.voices.imagine import Imagination
 from training.dimnet.scores import readers, write_scores

@@ -20,7 +20,6 @@ import numpy as np
 from ..errors import ModelError
 from ..model import MODELS, ModelFolder, open_model, open_session
 from ..types import Bytes, Floats
-from .cohort import COHORT
 
 SIDE = 112  # pixels
 DEFAULT = MODELS / "sphereface2"
@@ -59,11 +58,6 @@ class Recogniser:
         self._session, self.provider = _session(file, provider, threads)
         self._input, self._channels_first = _input(self._session, file)
         self.dim = int(self.embed(np.zeros((1, SIDE, SIDE, 3), np.uint8), check=False).shape[1])
-
-    @property
-    def cohort(self) -> Path | None:
-        """The file that says what strangers score, where the model has one."""
-        return self.folder.path / COHORT if COHORT in self.folder.about["files"] else None
 
     def embed(self, crops: Bytes, check: bool = True) -> Floats:
         """One run of the net a crop, so that its input has a fixed shape."""
