@@ -32,6 +32,11 @@ export class Align {
     this.ask(early, waits[early] + gap);
   }
 
+  /** Nothing waits any more. */
+  release() {
+    for (const kind of ["audio", "video"]) if (this.asked[kind] > 0) this.ask(kind, 0);
+  }
+
   /** How long packets of a kind have waited since the step before, ms; null where nothing is known. */
   wait(kind, s) {
     const was = this.before[kind];

@@ -30,6 +30,7 @@ export class Meter {
     this.pings = [];
     this.ahead = null; // session time minus performance.now(), seconds
     this.origins = {};
+    this.together = true;
     this.latency = { video: [], audio: [] };
     this.shown = [];
     this.before = null;
@@ -55,7 +56,9 @@ export class Meter {
 
   message(message) {
     if (message.pong !== undefined) this.pong(message.pong, message.t);
-    if (message.state !== undefined) this.origins = message.state.rtp;
+    if (message.state === undefined) return;
+    this.origins = message.state.rtp;
+    this.together = message.state.path !== "camera alone"; // whose pictures wait for no sound
   }
 
   pong(sent, t) {
@@ -130,7 +133,8 @@ export class Meter {
       patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
       rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
     };
-    this.align.step(this.skew(ALIGNED), found);
+    if (this.together) this.align.step(this.skew(ALIGNED), found);
+    else this.align.release();
     const median = percentile(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
     this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });
