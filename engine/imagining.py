@@ -29,7 +29,7 @@ class Imagining:
     """Loads what imagines a head; its stages stand before and behind speech."""
 
     def __init__(self, config: PersonaConfig, head: Head, provider: str) -> None:
-        ears = Model.load(provider=provider)
+        ears = Model.load(provider=provider, sees=False)
         imagination = Imagination.load(ears, provider=provider)
         self._config, self._nobody = config, imagination.nobody
         self._imagine = Imagine(ears, imagination)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -190,7 +191,7 @@ def connect(
         flow.start(server.run(shown, aloud))
     if parts.renderer:
         worlds.append(drawn := flow.channel("worlds to draw", waiting))
-        flow.run(drawn, Each("draw", drawing(parts.renderer, stop, watching)), to=pictures)
+        flow.run(drawn, Drawing(parts.renderer, stop, watching), to=pictures)
     scenery = Scenery(flow, config, parts, senses, watching, worlds, outside, clock, stop)
     if camera:
         scenery.watch(camera)
@@ -226,18 +227,28 @@ def hear(
     return heard, passed_on
 
 
-def drawing(
-    renderer: Screen, stop: asyncio.Event, watching: Watching
-) -> Callable[[World], Picture]:
-    """Draws, and ends the session where a person closes the window."""
-    loop = asyncio.get_running_loop()
+class Drawing:
+    """A stage World -> Picture; it ends the session where a person closes the window."""
 
-    def draw(world: World) -> Picture:
-        if watching.presence:
-            world = replace(world, present=watching.presence.at(world.t))
-        picture = renderer.draw(world)
-        if renderer.window_closed:
-            loop.call_soon_threadsafe(stop.set)
-        return picture
+    name, lookahead = "draw", 0.0
 
-    return draw
+    def __init__(self, renderer: Screen, stop: asyncio.Event, watching: Watching) -> None:
+        self._renderer, self._watching = renderer, watching
+        self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
+        self._draws(True)
+
+    def push(self, item: World) -> list[Picture]:
+        if presence := self._watching.presence:
+            item = replace(item, present=presence.at(item.t))
+        picture = self._renderer.draw(item)
+        if self._renderer.window_closed:
+            self._stop()
+        return [picture]
+
+    def finish(self) -> list[Picture]:
+        self._draws(False)
+        return []
+
+    def _draws(self, drawn: bool) -> None:
+        if self._watching.presence:
+            self._watching.presence.draws(drawn)

@@ -111,6 +111,8 @@ def wires(count: int) -> Iterator[list[Wire]]:
 def clear() -> None:
     """Takes away all wires that are there, and ends what runs behind them."""
     for space in Path("/run/netns").glob("likeness-*"):
+        if not re.fullmatch(r"likeness-\d+", space.name):
+            continue
         for pid in _said("ip", "netns", "pids", space.name).split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)

@@ -111,9 +111,16 @@ class Liveness:
         """What was seen and still waits for its sound, which a recording may be slow to write."""
         with self._lock:
             found = self._weigh()
-            while not self._ended and self._lock.wait(PATIENCE):
+            while not self._ended and self._is_ahead() and self._lock.wait(PATIENCE):
                 found += self._weigh()
             return found
+
+    def _is_ahead(self) -> bool:
+        """Whether pictures wait for sound that may still come."""
+        if not self._rows:
+            return False
+        t = self._rows[-1].t
+        return self._sound.end < t or not self._foretold or self._foretold[-1][0] < t
 
     def challenge_now(self) -> None:
         """Asks for something that only who is there now can do."""

@@ -72,7 +72,8 @@ class Presence:
         self._evidence: dict[int, deque[tuple[float, float]]] = {}
         self._seen: float | None = None  # t of the last frame with a face in it
         self._news = threading.Condition()
-        self._ended = self._drawn = False
+        self._ended = False
+        self._drawn = False  # moments are taken by somebody who draws
         self._enrolling: tuple[str, Consent, Gathering] | None = None
         self._said = "", -float("inf")  # the last word on an enrolment, and when it was said
         self._expected = config.expect
@@ -123,7 +124,6 @@ class Presence:
         """The last picture up to t, and who is in it; of liveness what is known by now, for that
         waits for the sound. A recording waits until there is one."""
         with self._news:
-            self._drawn = True
             self._let_go(t)
             if not self._live:
                 self._news.wait_for(lambda: self._ended or self._newest >= t, _WAIT)
@@ -134,6 +134,12 @@ class Presence:
         return replace(
             found, liveness=self._liveness.words if self._liveness and found.faces else ""
         )
+
+    def draws(self, drawn: bool) -> None:
+        """Whether somebody takes moments by `at`: a recording's pictures wait for that."""
+        with self._news:
+            self._drawn = drawn
+            self._news.notify_all()
 
     def _let_go(self, t: float) -> None:
         """All moments but the last up to t, which a later one may still need."""
@@ -215,7 +221,7 @@ class Presence:
         self.words = self._worded(item.t, found)
         with self._news:
             if self._drawn and not self._live:  # else a recording would show what comes later
-                self._news.wait_for(lambda: len(self._moments) < _KEPT, _WAIT)
+                self._news.wait_for(lambda: not self._drawn or len(self._moments) < _KEPT, _WAIT)
             self._moments.append(Present(item.t, pixels, faces, self.words))
             self._news.notify_all()
 

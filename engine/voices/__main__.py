@@ -22,7 +22,7 @@ from .model import Model
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
-        model = Model.load(args.model)
+        model = Model.load(args.model, sees=args.face is not None)
         seen = None if args.face is None else _face(model, args.face)
         answers = [_hear(model, file, seen) for file in args.file]
     except EngineError as e:

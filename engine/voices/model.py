@@ -51,14 +51,19 @@ class Model:
     recogniser: Recogniser | None = None  # whose templates the face net takes; else pictures
 
     @classmethod
-    def load(cls, folder: Path | None = None, provider: str = "cpu", threads: int = 1) -> "Model":
-        """Reads a verified model folder; ModelError where it hears other features than these."""
+    def load(
+        cls, folder: Path | None = None, provider: str = "cpu", threads: int = 1, sees: bool = True
+    ) -> "Model":
+        """Reads a verified model folder; ModelError where it hears other features than these, or
+        takes the templates of another recogniser. Who only listens needs none: `sees` False."""
         model = open_model(folder or MODELS / "dimnet")
         if model.about.get("features") != HEARD:
             raise ModelError(f"{model.path} hears other features than this engine makes; retrain")
         voice, used = open_session(model.file("voice.onnx"), provider, threads)
         face, _ = open_session(model.file("face.onnx"), provider, threads)
-        stands_on = _recogniser(model, provider, threads) if "templates" in model.about else None
+        stands_on = None
+        if sees and "templates" in model.about:
+            stands_on = _recogniser(model, provider, threads)
         with np.load(model.file("heads.npz")) as file:
             heads = {name: file[name].astype(np.float32) for name in file.files}
         return cls(voice, face, heads, model.about, used, stands_on)

@@ -38,6 +38,8 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     """Trains until the steps are done or the development people are told no better; whether it is
     finished. net.pt is the newest state, best.pt the one to keep."""
     net = build(config, material).to(run.device)
+    if config.start and config.ears:
+        raise ConfigError("start and ears both say where the voice side comes from: give one")
     if config.start:
         net.load_state_dict(_towers(Path(config.start)), strict=False)
     learner, most = LEARNERS[config.learn](config, material, net), run.most

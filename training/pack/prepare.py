@@ -47,6 +47,8 @@ def _unpack(file: Path, to: Path) -> None:
     if not parts or not parts.keys() <= KINDS.keys():
         raise ConfigError(f"{file} is a file of another kind: give one that this command packed")
     for name, held in parts.items():
+        if (to / name).exists() and any((to / name).iterdir()):
+            raise ConfigError(f"{to / name} holds something already: give another folder with --to")
         (to / name).mkdir(parents=True, exist_ok=True)
         KINDS[name].back(held, to / name)
     tell(f"unpacked: {', '.join(str(to / name) for name in parts)}")

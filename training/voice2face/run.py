@@ -102,6 +102,9 @@ class Learner:
         """Faces as numbers, like heads."""
         rows, label = self.real.rows("train", self.material.label), self.material.label
         pixels, labels = self.material.pixels, self.real.labels[label][rows]
+        most = min(2 * len(rows), pixels[0].size) - 1
+        if self.config.sizes.parts > most:
+            raise ConfigError(f"sizes.parts should be at most {most} for this data")
         middle, basis = directions(pixels[rows], labels, self.config.sizes.parts)
         own, mean = self.pair.generator, self.pair.mean
         assert isinstance(own, Portrait) and isinstance(mean, Portrait)

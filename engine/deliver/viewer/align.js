@@ -2,13 +2,16 @@
 // (RTCRtpReceiver.jitterBufferTarget). Browsers do that by estimates that know nothing of drawing,
 // and take a minute to it where packets are sent again, so link.js keeps sound out of their hands.
 
-const EVERY = 2000; // ms: what is measured is a median of two seconds
+const EVERY = 2000; // ms from one step to the next
+const TAKES = 500; // ms until what was asked for shows
 const STEADY = 20; // ms of skew that are left alone
 const SHARE = 0.9; // of what is measured, at a time
 const MOST = 1000; // ms
 
 export class Align {
-  static works = "jitterBufferTarget" in RTCRtpReceiver.prototype;
+  static works =
+    "jitterBufferTarget" in RTCRtpReceiver.prototype &&
+    "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 
   constructor(peer) {
     this.peer = peer;
@@ -17,13 +20,15 @@ export class Align {
     this.before = {};
   }
 
-  /** skew: ms, positive where sound is late. stats: inbound-rtp by kind, of this moment. */
-  step(skew, stats) {
+  /** skewSince(ms of this page's clock): ms, positive where sound is late, null where nothing was
+   * shown since. stats: inbound-rtp by kind, of this moment. */
+  step(skewSince, stats) {
     const now = performance.now();
-    if (skew === null || now - this.last < EVERY) return;
+    if (now - this.last < EVERY) return;
+    const skew = skewSince(this.last + TAKES);
     this.last = now;
     const waits = Object.fromEntries(["audio", "video"].map((kind) => [kind, this.wait(kind, stats[kind])]));
-    if (Math.abs(skew) < STEADY || waits.audio === null || waits.video === null) return;
+    if (skew === null || Math.abs(skew) < STEADY || waits.audio === null || waits.video === null) return;
     const [late, early] = skew > 0 ? ["audio", "video"] : ["video", "audio"];
     const gap = SHARE * Math.abs(skew);
     // Only what waits because it was asked to can come sooner.
@@ -34,6 +39,7 @@ export class Align {
 
   /** Nothing waits any more. */
   release() {
+    this.before = {};
     for (const kind of ["audio", "video"]) if (this.asked[kind] > 0) this.ask(kind, 0);
   }
 

@@ -10,7 +10,7 @@ import { Align } from "./align.js";
 const TICKS = { video: 90000, audio: 48000 };
 const SETTLED = 500; // ms after the first picture at which the browser has time for sound
 const KEPT = 300; // samples: ten seconds of pictures
-const ALIGNED = 2; // seconds whose skew decides what is to wait
+const RECENT = 6000; // ms whose median is the lip sync that is told
 
 export class Meter {
   constructor(video, send) {
@@ -32,6 +32,7 @@ export class Meter {
     this.origins = {};
     this.together = true;
     this.latency = { video: [], audio: [] };
+    this.recent = { video: [], audio: [] }; // the same with the moments at which they were noted
     this.shown = [];
     this.before = null;
     this.receiver = {};
@@ -109,6 +110,9 @@ export class Meter {
     const list = this.latency[kind];
     list.push(seconds * 1000);
     if (list.length > KEPT) list.shift();
+    const at = performance.now();
+    this.recent[kind] = this.recent[kind].filter((s) => s.at > at - RECENT);
+    this.recent[kind].push({ at, ms: seconds * 1000 });
   }
 
   async count() {
@@ -133,17 +137,17 @@ export class Meter {
       patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
       rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
     };
-    if (this.together) this.align.step(this.skew(ALIGNED), found);
+    if (this.together) this.align.step((moment) => this.skewSince(moment), found);
     else this.align.release();
     const median = percentile(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
     this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });
   }
 
-  /** ms by which the sound of the last seconds came later than its pictures; null if unknown. */
-  skew(seconds) {
-    const seen = percentile(this.latency.video.slice(-30 * seconds), 50);
-    const heard = percentile(this.latency.audio.slice(-10 * seconds), 50);
+  /** ms by which sound came later than its pictures since a moment; null where either is missing. */
+  skewSince(moment) {
+    const of = (kind) => percentile(this.recent[kind].filter((s) => s.at > moment).map((s) => s.ms), 50);
+    const [seen, heard] = [of("video"), of("audio")];
     return seen === null || heard === null ? null : heard - seen;
   }
 
@@ -155,7 +159,7 @@ export class Meter {
       latency_p50: seen,
       latency_p95: percentile(video, 95),
       sound_latency_p50: heard,
-      skew: this.skew(6),
+      skew: this.skewSince(performance.now() - RECENT),
       ping: this.pings.length ? Math.min(...this.pings.map((p) => p.trip)) : null,
       ...this.receiver,
     };
