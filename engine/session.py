@@ -84,8 +84,9 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
     log.info("configuration: %s", as_dict(config))
     if not (config.is_live or any(as_dict(config.files).values())):
         raise ConfigError(
-            "nothing would come out: with --no-serve give --record, --motion or --mesh"
+            "nothing would come out: with --no-serve give --record, --motion, --mesh or --params"
         )
+    keep_inputs(config)
     if config.files.persona and "persona" not in scene_needs(config.render.scene):
         raise ConfigError("--persona needs the scene that imagines one: --scene persona")
     stats = Stats()
@@ -135,6 +136,14 @@ async def run(config: LiveConfig, voice: Voice, stop: asyncio.Event) -> Stats:
         if file.exists():  # it does not where nothing came
             voice.say(f"wrote {file}")
     return stats
+
+
+def keep_inputs(config: LiveConfig) -> None:
+    """ConfigError where a file that is read would be written over."""
+    read = {f.resolve() for f in (config.capture.audio, config.capture.video) if f is not None}
+    for name, file in as_dict(config.files).items():
+        if file and file.resolve() in read:
+            raise ConfigError(f"--{name} {file} is a file that is read: choose another name")
 
 
 def needs_of(config: LiveConfig) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Checks a claim (docs/claims.md) for a client of your own: `pip install cryptography`."""
+"""Checks a claim (docs/claims.md); to be imported. `pip install cryptography`."""
 
 import base64
 import hashlib

@@ -41,7 +41,7 @@ class AudioFile:
             if heard >= _SHORTEST * self.rate:
                 return
         if not heard:
-            raise DeviceError(f"{self.path} has no sound in it; give another file as --audio")
+            raise DeviceError(f"{self.path} has no sound in it; give another file")
         raise DeviceError(
             f"{self.path} lasts {heard / self.rate * 1e3:.0f} ms; at least "
             f"{_SHORTEST * 1e3:.0f} ms of sound are needed"
@@ -57,7 +57,7 @@ def read_sound(path: Path) -> AudioChunk:
 def _opened(path: Path) -> InputContainer:
     try:
         if not path.stat().st_size and path.is_file():
-            raise DeviceError(f"{path} is empty; give another file as --audio")
+            raise DeviceError(f"{path} is empty; give another file")
         return av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as e:
         raise DeviceError(f"cannot read {path} as sound: {e.strerror}; give another file") from e
@@ -65,7 +65,7 @@ def _opened(path: Path) -> InputContainer:
 
 def _sound(container: InputContainer, path: Path) -> AudioStream:
     if not container.streams.audio:
-        raise DeviceError(f"{path} has no sound in it; give another file as --audio")
+        raise DeviceError(f"{path} has no sound in it; give another file")
     stream = container.streams.audio[0]
     if stream.codec_context is None or not stream.rate:
         raise DeviceError(f"the sound in {path} is of an unknown kind; convert it to wav")

@@ -186,7 +186,7 @@ def _mistyped(request: web.Request) -> web.Response | None:
     if _is_whep(request.path):
         wanted = _TYPES.get(request.method)
     if wanted and request.content_type != wanted:
-        return refuse(415, f"send {wanted}")
+        return refuse(415, f"declare what you send: Content-Type: {wanted}")
     return None
 
 

@@ -133,6 +133,14 @@ def identify(args: argparse.Namespace) -> int:
 def _single(args: argparse.Namespace, ask: Any) -> int:
     with _verifier(args) as verifier:
         identity = ask(verifier)
+        nobody = args.command is identify and not len(verifier.gallery)
+    if nobody:
+        say(
+            args,
+            as_json(identity),
+            ["unknown: nobody is enrolled; begin with: enroll NAME PICTURE"],
+        )
+        return NOT_VERIFIED
     line = f"{identity.decision}{' ' + identity.name if identity.name else ''}: "
     line += f"similarity {identity.similarity:.3f}, threshold {identity.threshold:.3f} "
     line += f"for a false-match rate of {identity.target_fmr:g}"

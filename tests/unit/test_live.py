@@ -12,6 +12,7 @@ import pytest
 from engine import config, live, logs
 from engine.errors import ConfigError, DeviceError
 from engine.parts import LiveConfig
+from engine.session import keep_inputs
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +42,14 @@ def test_a_wrong_request_names_what_was_wrong(words, told):
     with pytest.raises(ConfigError) as error:
         resolved(*words)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("sense", ["audio", "video"])
+def test_what_is_read_is_never_written_over(sense, tmp_path):
+    file = tmp_path / "in.mp4"
+    config = resolved(f"--{sense}", str(file), "--record", f"{tmp_path}/./in.mp4")
+    with pytest.raises(ConfigError, match="--record .* choose another name"):
+        keep_inputs(config)
 
 
 @pytest.mark.parametrize("words", [("--fps", "many"), ("--nonsense",), ("--port",)])

@@ -76,3 +76,11 @@ async def test_it_can_be_switched_off(place):
     short = write_talker(place / "short.mp4", seconds=3)  # "waiting" is told of its first face
     assert [e["what"] for e in await watched(place, short)] == ["waiting"]
     assert await watched(place, short, "--set", "verify.liveness=false") == []
+
+
+async def test_pictures_that_outlast_the_sound_wait_for_nobody(place):
+    short = write_talker(place / "word.mp4", seconds=1)
+    longer = write_talker(place / "longer.mp4", seconds=5)  # more pictures than wait to be drawn
+    async with asyncio.timeout(90):
+        told = await watched(place, longer, "--audio", str(short))
+    assert [e["what"] for e in told] == ["waiting"]
