@@ -135,11 +135,8 @@ def _single(args: argparse.Namespace, ask: Any) -> int:
         identity = ask(verifier)
         nobody = args.command is identify and not len(verifier.gallery)
     if nobody:
-        say(
-            args,
-            as_json(identity),
-            ["unknown: nobody is enrolled; begin with: enroll NAME PICTURE"],
-        )
+        told = "unknown: nobody is enrolled; begin with: enroll NAME PICTURE"
+        say(args, as_json(identity), [told])
         return NOT_VERIFIED
     line = f"{identity.decision}{' ' + identity.name if identity.name else ''}: "
     line += f"similarity {identity.similarity:.3f}, threshold {identity.threshold:.3f} "

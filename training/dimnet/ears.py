@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from engine.errors import ConfigError
 from engine.model import open_model
+from engine.types import Floats
 
 from .net import DIMNet, fuse
 
@@ -36,5 +37,5 @@ def stand_on(net: DIMNet, folder: Path) -> None:
     net.heads.requires_grad_(False)
 
 
-def _tensor(values: "np.ndarray") -> torch.Tensor:  # type: ignore[type-arg]
+def _tensor(values: Floats) -> torch.Tensor:
     return torch.from_numpy(np.array(values, np.float32))

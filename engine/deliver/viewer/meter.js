@@ -31,8 +31,7 @@ export class Meter {
     this.ahead = null; // session time minus performance.now(), seconds
     this.origins = {};
     this.together = true;
-    this.latency = { video: [], audio: [] };
-    this.recent = { video: [], audio: [] }; // the same with the moments at which they were noted
+    this.latency = { video: [], audio: [] }; // of { at, ms }: noted when, how late
     this.shown = [];
     this.before = null;
     this.receiver = {};
@@ -108,11 +107,8 @@ export class Meter {
   note(kind, seconds) {
     if (seconds === null) return;
     const list = this.latency[kind];
-    list.push(seconds * 1000);
+    list.push({ at: performance.now(), ms: seconds * 1000 });
     if (list.length > KEPT) list.shift();
-    const at = performance.now();
-    this.recent[kind] = this.recent[kind].filter((s) => s.at > at - RECENT);
-    this.recent[kind].push({ at, ms: seconds * 1000 });
   }
 
   async count() {
@@ -139,25 +135,25 @@ export class Meter {
     };
     if (this.together) this.align.step((moment) => this.skewSince(moment), found);
     else this.align.release();
-    const median = percentile(this.latency.video.slice(-30), 50);
+    const median = late(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
     this.send({ report: Object.fromEntries(Object.entries(this.figures()).filter(([, v]) => v !== null)) });
   }
 
   /** ms by which sound came later than its pictures since a moment; null where either is missing. */
   skewSince(moment) {
-    const of = (kind) => percentile(this.recent[kind].filter((s) => s.at > moment).map((s) => s.ms), 50);
+    const of = (kind) => late(this.latency[kind].filter((s) => s.at > moment), 50);
     const [seen, heard] = [of("video"), of("audio")];
     return seen === null || heard === null ? null : heard - seen;
   }
 
   figures() {
     const { video, audio } = this.latency;
-    const seen = percentile(video, 50);
-    const heard = percentile(audio.slice(-60), 50);
+    const seen = late(video, 50);
+    const heard = late(audio.slice(-60), 50);
     return {
       latency_p50: seen,
-      latency_p95: percentile(video, 95),
+      latency_p95: late(video, 95),
       sound_latency_p50: heard,
       skew: this.skewSince(performance.now() - RECENT),
       ping: this.pings.length ? Math.min(...this.pings.map((p) => p.trip)) : null,
@@ -166,8 +162,8 @@ export class Meter {
   }
 }
 
-function percentile(values, p) {
-  if (!values.length) return null;
-  const sorted = [...values].sort((a, b) => a - b);
+function late(samples, p) {
+  const sorted = samples.map((s) => s.ms).sort((a, b) => a - b);
+  if (!sorted.length) return null;
   return sorted[Math.min(sorted.length - 1, Math.floor((p / 100) * sorted.length))];
 }
