@@ -105,7 +105,8 @@ async def storm(count: int, restarts: int, how: signal.Signals, folder: Path) ->
             telling = asyncio.create_task(_tell(count, events, link, told))
             for k in tqdm(range(restarts), desc=f"{how.name}, restarts", unit="", leave=False):
                 await _until_published(stats, (k + 1) * count // (restarts + 1))
-                broker.stop(how)  # blocks: what is unacknowledged now is so at the broker's end
+                broker.stop(how)
+                await _until_noticed(link)  # by then it has read what the broker still acknowledged
                 safe = set(link.acknowledged)
                 unacknowledged |= set(told) - safe
                 await asyncio.to_thread(broker.start)
@@ -141,6 +142,11 @@ async def _tell(count: int, events: Events, link: MqttLink, told: list[str]) -> 
 
 async def _until_published(stats: Stats, count: int) -> None:
     while stats.counts["mqtt.published"] < count:  # noqa: ASYNC110  # a count tells nobody
+        await asyncio.sleep(0.002)
+
+
+async def _until_noticed(link: MqttLink) -> None:
+    while link.connected:  # noqa: ASYNC110  # as above
         await asyncio.sleep(0.002)
 
 

@@ -128,7 +128,7 @@ def test_faces_are_imagined_for_people_and_judged(made, study, tmp_path, capsys)
     where = {"data.voices": made / "voices", "data.faces": made / "faces", "heads": made,
              "data.people": made / "people.csv", "model": ""}  # fmt: skip
     small = {"data.heard": 8, "data.seen": 8, "data.folds": 3, "head.steps": 3, "face.steps": 3,
-             "sizes.width": 0.05, "sizes.shades": 4}  # fmt: skip
+             "sizes.width": 0.05, "sizes.shades": 4, "sizes.parts": 8}  # fmt: skip
     sets = [f'{k}="{v}"' for k, v in where.items()] + [f"{k}={v}" for k, v in small.items()]
     argv = ["voice2face", "--config", str(ROOT / "configs/train/voice2face-pairs.toml")]
     argv += ["--to", str(tmp_path / "v"), "--device", "cpu", "--threads", "1"]

@@ -310,7 +310,7 @@ async def test_a_broker_that_is_not_trusted_is_told_nothing(tmp_path, caplog):
 async def test_a_line_that_falls_silent_is_noticed_and_nothing_is_lost(broker):
     async with Line(broker.port).laid() as line:
         async with session(line.port, keepalive=2) as made, reading(broker.port) as reader:
-            await until(lambda: made.link.connected)
+            await until(lambda: made.link.connected and made.link.outbox.empty)
             line.silent = True
             made.events.tell("speech", "started", "microphone")
             await until(lambda: not made.link.connected, 8)
