@@ -62,6 +62,14 @@ METER = """async () => {
 }""".replace("BITS", str(BITS))
 
 
+# Seconds that pictures have waited in the page's own buffer by now, and how many there were.
+WAITED = """async () => {
+  for (const s of (await likeness.link.peer.getStats()).values())
+    if (s.type === "inbound-rtp" && s.kind === "video")
+      return [s.jitterBufferDelay, s.jitterBufferEmittedCount];
+}"""
+
+
 def camera_picture(face: Bytes, k: int) -> Bytes:
     """(480, 640, 3) the k-th of the fake camera: `face` (480, 480, 3), and k's Gray code below."""
     picture = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -114,12 +122,13 @@ async def camera_to_screen(seconds: float, *options: str) -> dict[str, float]:
                 page = await open_page(browser, await live.address())
                 await page.keyboard.press("c")
                 await _seen(live)
-                found = await _measured(page, seconds)
+                found, waited = await _measured(page, seconds)
         finally:
             live.end()
     return {
         "camera to screen p50 ms": round(float(np.percentile(found, 50))),
         "camera to screen p95 ms": round(float(np.percentile(found, 95))),
+        "of it in the page's buffer, mean ms": round(waited),
     }
 
 
@@ -133,13 +142,15 @@ async def _seen(live: Live) -> None:
     raise DeliveryError(f"the fake camera's face moves nothing: {info.get('camera')}")
 
 
-async def _measured(page: Any, seconds: float) -> list[float]:
-    """Milliseconds of each picture that was captured and displayed."""
+async def _measured(page: Any, seconds: float) -> tuple[list[float], float]:
+    """Milliseconds of each picture that was captured and displayed; the mean wait of its end."""
     await page.evaluate('likeness.link.ask("/view", {view: "overlay"})')
     await asyncio.sleep(SETTLE)
     await page.evaluate(METER)
+    before, count = await page.evaluate(WAITED)
     await asyncio.sleep(seconds)
+    after, last = await page.evaluate(WAITED)
     found: list[float] = await page.evaluate("window.cameraToScreen")
     if len(found) < seconds:
         raise DeliveryError(f"only {len(found)} of the camera's pictures came back to the page")
-    return found
+    return found, 1000 * (after - before) / max(last - count, 1)

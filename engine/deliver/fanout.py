@@ -102,7 +102,7 @@ class Fanout:
         self.pictures_at = float("-inf")  # session time at which the last picture came
         self.matte = False  # whether pictures go out as colour above alpha
         self._clock, self._stats, self.patience = clock, stats, Patience(delay)
-        self._prompt = prompt
+        self.prompt = prompt
         self.rate = Rate(bits)
         self._encoder, self._sound = PictureEncoder(bits), SoundEncoder()
         self._key_wanted, self._key_at = True, -_KEY_PAUSE
@@ -166,7 +166,7 @@ class Fanout:
     async def _hand_out(self, kind: str, source: Channel[Encoded]) -> None:
         async for encoded in source:
             due = encoded.t + self.patience.delay - (_SOUND_LEAD if kind == "audio" else 0)
-            if kind == "audio" or not self._prompt:
+            if kind == "audio" or not self.prompt:
                 await self._clock.sleep_until(due)
             self._stats.add(f"deliver.{kind} behind", self._clock.now() - due)
             for outlet in [o for o in self.outlets if o.kind == kind]:

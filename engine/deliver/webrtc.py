@@ -42,6 +42,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..clock import Clock
 from .fanout import Fanout, Outlet
+from .promptly import hasten
 
 _CODECS = {"video": {"video/VP8", "video/rtx"}, "audio": {"audio/opus"}}
 _CONNECT = 10.0  # seconds in which a viewer must have connected
@@ -103,6 +104,8 @@ class Viewer:
         transceiver.setCodecPreferences([c for c in offered if c.mimeType in _CODECS[outlet.kind]])
         on_feedback(transceiver.sender, self._fanout.request_key, self._note_lost)
         outlet.stamp = partial(last_rtp_timestamp, transceiver.sender)
+        if outlet.kind == "video" and self._fanout.prompt:
+            hasten(transceiver.sender)
 
     def _note_lost(self, part: float) -> None:
         self._reported = self._clock.now()

@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensions, unpack_header_extensions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.channel import Channel
 from engine.clock import Clock, ManualClock
-from engine.deliver import DeliverConfig, Server, tls
+from engine.deliver import DeliverConfig, Server, promptly, tls
 from engine.deliver.encode import (
     BLOCK,
     OPUS_DELAY,
@@ -397,3 +399,17 @@ def test_a_wrong_certificate_is_told_in_one_line(tmp_path):
         assert "\n" not in str(told.value)
     with pytest.raises(ConfigError, match="CERT KEY"):
         tls.context(("only-one",), "0.0.0.0")
+
+
+def test_pictures_ask_not_to_be_held_back_where_that_is_understood():
+    asking = promptly._Asking()
+    bare = asking.set(HeaderExtensions(mid="1"))
+    known = RTCRtpHeaderExtensionParameters(id=3, uri="urn:ietf:params:rtp-hdrext:sdes:mid")
+    asking.configure(RTCRtpParameters(headerExtensions=[known]))
+    assert unpack_header_extensions(*asking.set(HeaderExtensions(mid="1"))) == [(3, b"1")]
+    delay = RTCRtpHeaderExtensionParameters(id=6, uri=promptly.URI)
+    asking.configure(RTCRtpParameters(headerExtensions=[known, delay]))
+    assert bare == (0, b"")
+    assert unpack_header_extensions(*asking.set(HeaderExtensions(mid="1"))) == [
+        (3, b"1"), (6, bytes(3)),
+    ]  # fmt: skip

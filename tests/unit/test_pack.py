@@ -91,7 +91,8 @@ def test_sound_of_any_length_comes_back():
 
 @pytest.mark.parametrize("more", [
     [], ["--faces", "gone"], ["--faces", "x", "--without", "5/5"], ["--cest", "gone"],
-    ["--meshtalk", "gone"], ["--synchrony", "gone"], ["--back", "gone"],
+    ["--cest", "gone", "--without", "0/5"], ["--meshtalk", "gone"], ["--synchrony", "gone"],
+    ["--back", "gone"],
 ])  # fmt: skip
 def test_wrong_requests_are_one_line(tmp_path, more, capsys):
     assert dispatch("prepare", "prepare", ["pack", "--to", str(tmp_path / "p"), *more]) == 2

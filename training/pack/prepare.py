@@ -19,6 +19,7 @@ from . import cest, faces, heads, meshtalk, small, synchrony, voices
 
 KINDS = {"faces": faces, "voices": voices, "heads": heads, "cest": cest, "meshtalk": meshtalk,
          "synchrony": synchrony}  # fmt: skip
+WHOLE = ("cest", "meshtalk")  # who is held out is their own recipe's matter, not of data.fold
 
 
 def main(argv: list[str]) -> None:
@@ -28,6 +29,8 @@ def main(argv: list[str]) -> None:
     chosen = {name: getattr(args, name) for name in KINDS if getattr(args, name)}
     if not chosen:
         raise ConfigError(f"say what: --{', --'.join(KINDS)} FOLDER to pack, --back FILE to unpack")
+    if args.without and (whole := [name for name in chosen if name in WHOLE]):
+        raise ConfigError(f"--without is not for --{whole[0]}: its recipe holds people out itself")
     options = small.Options(
         _kept(args.without), args.pixels, args.quality, args.fidelity, args.most, args.seconds
     )

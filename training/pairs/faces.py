@@ -52,7 +52,7 @@ class Sitter:
             (np.ones(3 * count, np.float32), corners), (len(self.head.neutral), count)
         )
         self._corner = _one_corner(self.head)
-        uv = face_uv(self.head)
+        self._uv = uv = face_uv(self.head)
         self._texels = texel_map(uv, TEXELS)
         self._uv_corners = uv.vertices[uv.faces]
 
@@ -70,6 +70,21 @@ class Sitter:
         skin = _skin(random_skin(rng, self._front), gender, years, rng)
         triangles, weights = self._corner
         return Person(identity.astype(np.float32), self.paint.colours(skin, triangles, weights))
+
+    def wearing(self, identity: Floats, skin: Floats) -> Person:
+        """Of coefficients (k,) and `skin` (s, s, 3), as painted, on the face's map; what the map
+        does not hold (hair, neck, ears) is everybody's, in the tone of that skin."""
+        there = (self._texels[0] >= 0).astype(np.float32)
+        own = cv2.resize(np.asarray(skin, np.float32), (TEXELS, TEXELS)) * there[..., None]
+        plain = random_skin(np.random.default_rng(0), self._front)
+        tone = own.sum((0, 1)) / there.sum()
+        colours = self.paint.colours(replace(plain, tone=tone, beard=0.0), *self._corner)
+        at = np.asarray(self._uv.uv * TEXELS - 0.5, np.float32)[:, None]
+        held = cv2.remap(there, at, None, cv2.INTER_LINEAR).ravel()
+        known = held > 0.1
+        seen = cv2.remap(own, at, None, cv2.INTER_LINEAR)[known, 0]
+        colours[self._uv.vertices[known]] = seen / held[known, None]  # beside the map it is black
+        return Person(np.asarray(identity, np.float32), np.clip(colours, 0.01, 1))
 
     def albedo(self, person: Person) -> Bytes:
         """The skin on the face's map (TEXELS, TEXELS, 3), black off it."""

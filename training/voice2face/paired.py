@@ -3,8 +3,9 @@
 python -m training.evaluate voice2face --run RUN --judge DIMNET-RUN [--part dev] [--json FILE]
 
 The judge is the face net of a DIMNet run on the same people, with its classifiers of covariates:
-not the run whose voice net was listened to, and no part of the training. Heads are judged by linear
-classifiers of the numbers of the heads learnt from.
+not the run whose voice net was listened to, and no part of the training. It looks at imagined
+faces, and at imagined heads as they are drawn (from the front, at rest, evenly lit). The numbers of
+heads are judged by linear classifiers of the numbers of the heads learnt from.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import torch
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
 from engine.voices.model import unit
+from engine.voices.space import GAMMA
 from training.dimnet import trials
 from training.dimnet.config import Config as JudgeConfig
 from training.dimnet.data import IDENTITY, Part, Rows, evened
@@ -28,6 +30,7 @@ from training.dimnet.run import material_of as judge_material
 from training.dimnet.run import saved_config as judge_config
 from training.dimnet.run import trained as judge_net
 from training.dimnet.trials import Items
+from training.pairs.faces import Sitter
 from training.voices import people as who
 
 from .data import Material
@@ -37,6 +40,7 @@ from .run import Config, Generators, imagine
 
 COUNT, DRAWS = 4000, 1000
 GROUP = "gender"
+JUDGED = ("imagined faces", "imagined heads", "imagined heads as drawn", "real faces")
 Figure = tuple[float, float, float]  # share, and the bounds of its 95 % interval over people
 
 
@@ -79,9 +83,14 @@ def report(
     names = np.array([material.voice.names[r] for r in heard])
     real_names = np.array([material.face.names[r] for r in seen])
     made, real = judge(to_bytes(faces)), judge(material.pixels[seen])
+    heads = judge(portraits(material, numbers))
     found: dict[str, Any] = {
         "people": len(set(names)),
-        "1:2": _matching(made, names, real, real_names, known),
+        "1:2": {
+            f"{kind}, {how}": figure
+            for kind, e in (("faces", made), ("heads as drawn", heads))
+            for how, figure in _matching(e, names, real, real_names, known).items()
+        },
         "diversity": _diversity(
             faces,
             names,
@@ -96,15 +105,24 @@ def report(
             "imagined faces": _right(judge.told(made, c), names, known, c),
             "real faces": _right(judge.told(real, c), real_names, known, c),
             "imagined heads": _heads(material, numbers, names, known, c),
+            "imagined heads as drawn": _right(judge.told(heads, c), names, known, c),
             "chance": 1 / len(judge.material.classes[c]),
         }
     return found | {"told": told}
 
 
+def portraits(material: Material, numbers: Floats) -> Bytes:
+    """(n, s, s, 3) portraits of imagined heads (n, k + m)."""
+    sitter, space = Sitter(), material.space
+    people = (sitter.wearing(space.identity(n), space.reflectance(n) ** (1 / GAMMA))
+              for n in numbers)  # fmt: skip
+    return np.stack([sitter.portrait(p) for p in people])
+
+
 def _matching(
     made: Floats, names: Any, real: Floats, real_names: Any, known: who.People
 ) -> dict[str, Figure]:
-    """An imagined face, and of two real ones that of the same person."""
+    """Embeddings of what is imagined, and of two real faces that of the same person."""
     groups = sorted({known[n][GROUP] for n in real_names})
     probes, gallery = (
         Items(unit(e), n, np.array([groups.index(known[p][GROUP]) for p in n]))
@@ -167,10 +185,10 @@ def table(found: dict[str, Any]) -> str:
     rows += [f"| {n} | {_shown(v)} |" for n, v in found["1:2"].items()]
     rows += ["", f"Imagined faces of one gender differ by {100 * found['diversity']:.0f} % of what "
              "real ones do.", "",
-             "| told right, % | imagined faces | imagined heads | real faces | chance |",
-             "|---|---|---|---|---|"]  # fmt: skip
+             f"| told right, % | {' | '.join(JUDGED)} | chance |",
+             "|---" * (len(JUDGED) + 2) + "|"]  # fmt: skip
     for c, told in found["told"].items():
-        cells = [_cell(told[k]) for k in ("imagined faces", "imagined heads", "real faces")]
+        cells = [_cell(told[k]) for k in JUDGED]
         rows.append(f"| {c} | {' | '.join(cells)} | {100 * told['chance']:.0f} |")
     return "\n".join(rows)
 

@@ -22,6 +22,7 @@ from . import noises
 from .data import Material, of_noise
 from .measure import Imagined, to_bytes
 from .net import SIDE
+from .paired import portraits
 from .run import KINDS, Generators, imagine
 
 TERMS = ("spread", "quiet", "like")
@@ -77,12 +78,13 @@ def thumbnails(nets: Generators, material: Material, ears: Model, made: Imagined
 
 
 def beside(nets: Generators, material: Material, part: Part, to: Path) -> None:
-    """Made-up people: above what is imagined for a voice, below the person's own face."""
+    """Made-up people: the face and the head imagined for a voice; below, the person's own face."""
     own = {material.face.names[r]: r for r in reversed(material.face.rows(part).tolist())}
     heard = {material.voice.names[r]: r for r in reversed(material.voice.rows(part).tolist())}
     names = sorted(set(own) & set(heard))[: 2 * EACH]
-    made = imagine(nets, material.whole(np.array([heard[n] for n in names])))[0]
-    _write(_sheet([to_bytes(made), material.pixels[[own[n] for n in names]]], SIDE * LARGER), to)
+    faces, numbers = imagine(nets, material.whole(np.array([heard[n] for n in names])))
+    real = material.pixels[[own[n] for n in names]]
+    _write(_sheet([to_bytes(faces), portraits(material, numbers), real], SIDE * LARGER), to)
 
 
 def _sheet(lines: list[Bytes], side: int) -> Bytes:
