@@ -12,7 +12,7 @@ from engine.head.uv import face_uv, texel_map
 from engine.types import Bytes, Floats
 from training.cest.render_synthetic import basis, random_expression, random_light
 from training.cest.shade import DARKEST, GAMMA
-from training.cest.skins import HAIRS, Paint, Skin, random_skin
+from training.cest.skins import HAIRS, Paint, Skin, brow, random_skin
 from training.head.raster import Camera, draw
 
 from .link import CLASSES
@@ -73,17 +73,19 @@ class Sitter:
 
     def wearing(self, identity: Floats, skin: Floats) -> Person:
         """Of coefficients (k,) and `skin` (s, s, 3), as painted, on the face's map; what the map
-        does not hold (hair, neck, ears) is everybody's, in the tone of that skin."""
+        does not hold is everybody's, in the tone of that skin and with the brows' hair."""
         there = (self._texels[0] >= 0).astype(np.float32)
         own = cv2.resize(np.asarray(skin, np.float32), (TEXELS, TEXELS)) * there[..., None]
-        plain = random_skin(np.random.default_rng(0), self._front)
-        tone = own.sum((0, 1)) / there.sum()
-        colours = self.paint.colours(replace(plain, tone=tone, beard=0.0), *self._corner)
         at = np.asarray(self._uv.uv * TEXELS - 0.5, np.float32)[:, None]
-        held = cv2.remap(there, at, None, cv2.INTER_LINEAR).ravel()
-        known = held > 0.1
-        seen = cv2.remap(own, at, None, cv2.INTER_LINEAR)[known, 0]
-        colours[self._uv.vertices[known]] = seen / held[known, None]  # beside the map it is black
+        held = cv2.remap(there, at, None, cv2.INTER_LINEAR).ravel()  # beside the map it is black
+        known = self._uv.vertices[held > 0.1]
+        seen = cv2.remap(own, at, None, cv2.INTER_LINEAR)[held > 0.1, 0] / held[held > 0.1, None]
+        brows = brow(self.head.neutral[known], self.head.eye_centres)
+        plain = random_skin(np.random.default_rng(0), self._front)
+        plain = replace(plain, tone=own.sum((0, 1)) / there.sum(), beard=0.0,
+                        hair=brows @ seen / brows.sum())  # fmt: skip
+        colours = self.paint.colours(plain, *self._corner)
+        colours[known] = seen
         return Person(np.asarray(identity, np.float32), np.clip(colours, 0.01, 1))
 
     def albedo(self, person: Person) -> Bytes:
