@@ -20,6 +20,7 @@ from training.voice2face import data, losses, measure, run
 from training.voice2face.export import export
 from training.voice2face.judge import FaceJudge, learn
 from training.voice2face.people import FILE
+from training.voice2face.shipped import opened
 from training.voice2face.space import fit_space, numbers_of
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +139,11 @@ def test_the_export_imagines_the_same(whole, material, tmp_path):
     assert imagination.heads(voices) == pytest.approx(heads, abs=0.02)
     assert np.abs(imagination.faces(voices) - measure.to_bytes(faces).astype(int)).max() <= 3
     assert imagination.about["classes"] == ["female", "male"]
+    nets, again = opened(model)  # as it is measured: what the folder's card names, in its own space
+    shown, numbers = run.imagine(nets, voices)
+    assert (measure.to_bytes(shown) == imagination.faces(voices)).all()
+    assert (numbers == imagination.heads(voices)).all()
+    assert again.heads.numbers == pytest.approx(material.heads.numbers, abs=0.05)
     assert "person 1" not in (model / "about.json").read_text()
     about = json.loads((model / "about.json").read_text())
     about["listens"]["voice.onnx"] = "another"
@@ -202,10 +208,13 @@ def test_a_judge_learns_what_can_be_learnt():
     assert (learn(x[:100], labels[:100], 2)(x[100:]) == labels[100:]).mean() > 0.9
 
 
-def test_what_is_missing_is_said(tiny, tmp_path, capsys):
+def test_what_is_missing_is_said(tiny, tmp_path, capsys, monkeypatch):
     with pytest.raises(ConfigError, match="holds no heads"):
         run.material_of(replace(tiny, heads=str(tmp_path)))
+    monkeypatch.chdir(tmp_path)  # the shipped model's card names runs/, which is not there
     assert dispatch("evaluate", "evaluate", ["voice2face"]) == 2
+    assert "cannot read runs" in capsys.readouterr().err
+    assert dispatch("evaluate", "evaluate", ["voice2face", "--judge", str(tmp_path)]) == 2
     assert "--run" in capsys.readouterr().err
     assert dispatch("evaluate", "evaluate", ["voice2face", "--trials", str(tmp_path / "t")]) == 2
     assert "--root" in capsys.readouterr().err

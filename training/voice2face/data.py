@@ -97,9 +97,10 @@ def middle(heads: Heads, label: str) -> Floats:
 
 
 def load(
-    config: DataConfig, heads: Path, model: Path | None, shades: int, shapes: Shapes
+    config: DataConfig, heads: Path, model: Path | None, space: Space | int, shapes: Shapes
 ) -> Material:
-    """ConfigError where voices, faces or heads are missing, or nothing is known of them."""
+    """`space`: what heads' numbers mean, or with how many shades to fit it to those learnt from.
+    ConfigError where voices, faces or heads are missing, or nothing is known of them."""
     both = dimnet.load(config, SIDE)
     label = config.covariates[0]
     classes = both.classes[label]
@@ -109,7 +110,8 @@ def load(
     learnt = side.rows("train", label)
     if set(classes) <= set(Head.load().presets):
         found = shaped(found, side.labels[label], classes, learnt, shapes)
-    space = fit_space(_some(found, learnt), shades)
+    if isinstance(space, int):
+        space = fit_space(_some(found, learnt), space)
     shown = Heads(numbers_of(space, found), side)
     return Material(
         tuple(heard(ears, both.voices.of(r)) for r in range(len(both.voices))), both.voices.how,

@@ -1,6 +1,7 @@
 """Faces and heads imagined for people who were held out: matches, noise, diversity, pictures.
 
-python -m training.evaluate voice2face --run runs/voice2face --pictures DIR --json figures.json
+python -m training.evaluate voice2face --pictures DIR --json figures.json      # what is shipped
+python -m training.evaluate voice2face --run runs/voice2face                   # or a run
 python -m training.evaluate voice2face --run RUN --judge DIMNET-RUN      # people with both
 python -m training.evaluate voice2face --trials t.csv --root DIR --scores out.csv
 """
@@ -13,13 +14,14 @@ from typing import Any
 import torch
 
 from engine.errors import ConfigError
-from engine.voices.model import Model, unit
+from engine.voices.model import unit
 from training.loop import tell
 
 from . import measure, paired, pictures
 from .data import Material, held
 from .judge import FaceJudge
-from .run import material_of, saved_config, trained
+from .run import Generators, material_of, saved_config, trained
+from .shipped import opened
 
 
 def main(argv: list[str]) -> None:
@@ -33,34 +35,46 @@ def main(argv: list[str]) -> None:
         empty = score(args.model, args.trials, args.root, args.scores)
         tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
         return
-    if args.run is None:
-        raise ConfigError("give --run DIR, a training's folder that held people out")
-    config = saved_config(args.run)
-    material = material_of(config)
     if args.judge:
-        nets, judge = trained(args.run, material), paired.Judge.load(args.judge)
-        found = paired.report(nets, material, config, judge, args.part)
-        tell(paired.table(found))
-        if args.pictures:
-            args.pictures.mkdir(parents=True, exist_ok=True)
-            pictures.beside(nets, material, args.part, args.pictures / "voice2face-people.png")
+        found = _of_pairs(args)
     else:
-        found = report(args.run, material, args.pictures)
+        found = report(*_measured(args.run, args.model), args.pictures)
         tell(table(found))
+        if args.run and args.pictures:
+            pictures.curves(args.run, args.pictures / "voice2face-curves.png")
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def report(run: Path, material: Material, to: Path | None) -> dict[str, Any]:
-    """All figures of a run; pictures into the folder `to`."""
-    config = saved_config(run)
+def _measured(run: Path | None, model: Path | None) -> tuple[Generators, Material]:
+    if run is None:
+        return opened(model)
+    material = material_of(saved_config(run))
+    return trained(run, material), material
+
+
+def _of_pairs(args: argparse.Namespace) -> dict[str, Any]:
+    if args.run is None:
+        raise ConfigError("--judge wants --run DIR, a training on people who have both")
+    config = saved_config(args.run)
+    material, judge = material_of(config), paired.Judge.load(args.judge)
+    nets = trained(args.run, material)
+    found = paired.report(nets, material, config, judge, args.part)
+    tell(paired.table(found))
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+        pictures.beside(nets, material, args.part, args.pictures / "voice2face-people.png")
+    return found
+
+
+def report(nets: Generators, material: Material, to: Path | None) -> dict[str, Any]:
+    """All figures on whom the nets' data held out; pictures into the folder `to`."""
     if not len(held(material.voice, material.label)):
-        raise ConfigError(f"{run} held nobody out: train with data.fold")
-    nets, ears = trained(run, material), Model.load(Path(config.model) if config.model else None)
+        raise ConfigError("nobody was held out: train with data.fold")
+    ears = material.ears
     judge, made = FaceJudge(material), measure.for_held(nets, material)
     if to is not None:
         to.mkdir(parents=True, exist_ok=True)
-        pictures.curves(run, to / "voice2face-curves.png")
         pictures.thumbnails(nets, material, ears, made, to / "voice2face-faces.png")
         pictures.heads(material, made, to / "voice2face-heads.png")
     matches = measure.matches(nets, material, judge)
@@ -94,7 +108,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
-    add("--run", type=Path)
+    add("--run", type=Path, help="a training's folder, which held people out")
     add("--pictures", type=Path, metavar="DIR", help="training curves, faces and heads as PNG")
     add("--json", type=Path, help="the figures; and what training.export --figures takes")
     add("--judge", type=Path, metavar="DIR", help="a DIMNet run on people with voice and face")
@@ -102,6 +116,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--trials", type=Path, metavar="CSV", help="columns voice,face: files below --root")
     add("--root", type=Path)
     add("--scores", type=Path, metavar="CSV", help="voice,face,similarity; empty without either")
-    add("--model", type=Path, help="a model folder for --trials; the shipped one if not given")
+    add(
+        "--model",
+        type=Path,
+        help="a model folder; the shipped one if neither it nor --run is given",
+    )
     add("--threads", type=int, default=2)
     return parser.parse_args(argv)
