@@ -110,13 +110,14 @@ def load(
     learnt = side.rows("train", label)
     if set(classes) <= set(Head.load().presets):
         found = shaped(found, side.labels[label], classes, learnt, shapes)
-    if isinstance(space, int):
-        space = fit_space(_some(found, learnt), space)
-    shown = Heads(numbers_of(space, found), side)
+    fitted = fit_space(_some(found, learnt), space) if isinstance(space, int) else space
+    shown = Heads(numbers_of(fitted, found), side)
+    if fitted is not space:
+        fitted = replace(fitted, middle=middle(shown, label))
     return Material(
         tuple(heard(ears, both.voices.of(r)) for r in range(len(both.voices))), both.voices.how,
         both.voice, both.pixels, both.face,
-        shown, replace(space, middle=middle(shown, label)), label, classes,
+        shown, fitted, label, classes,
         np.concatenate([of_noise(ears, kind, 0) for kind in noises.LEARNT]), ears,
     )  # fmt: skip
 

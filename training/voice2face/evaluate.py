@@ -78,6 +78,8 @@ def report(nets: Generators, material: Material, to: Path | None) -> dict[str, A
         pictures.thumbnails(nets, material, ears, made, to / "voice2face-faces.png")
         pictures.heads(material, made, to / "voice2face-heads.png")
     matches = measure.matches(nets, material, judge)
+    if (found := measure.by_axis(made, material)) is not None:
+        matches["heads by the head model's own two kinds, whole"] = found
     if material.label in ears.heads:
         matches["faces by DIMNet's face net, whole"] = measure.second_judge(made, ears)
     return {

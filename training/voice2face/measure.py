@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.head import Head
 from engine.types import Bytes, Floats
 from engine.voices.model import Model
 from training.dimnet import trials
@@ -69,6 +70,17 @@ def matches(nets: Generators, material: Material, judge: FaceJudge) -> dict[str,
             found[f"faces, {name}"] = _right(judge(to_bytes(faces)), wanted)
             found[f"heads, {name}"] = _right(heads(numbers), wanted)
     return found
+
+
+def by_axis(made: Imagined, material: Material) -> tuple[float, int] | None:
+    """Heads by the head model's own people of two classes (its men and women): to whom of them
+    each shape is nearer. It needs no heads to learn from; None where the model knows no such."""
+    presets = Head.load().presets
+    if len(material.classes) != 2 or not set(material.classes) <= set(presets):
+        return None
+    shapes = np.stack([material.space.identity(n) for n in made.heads])
+    low, high = (presets[c][: shapes.shape[1]] for c in material.classes)
+    return _right(((shapes - (low + high) / 2) @ (high - low) > 0).astype(np.int64), made.labels)
 
 
 def second_judge(made: Imagined, ears: Model) -> tuple[float, int]:
