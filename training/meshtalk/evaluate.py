@@ -12,6 +12,7 @@ The third draws frames of held-out videos, and below them the head that heard th
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Figures:
     closure_generator: float
     phones: int  # p, b, m
     vowels: float  # pairs of an open and a close vowel of one clip, the open one wider
+    vowels_generator: float
     openness: float  # spread of the opening over the generator's
     blinks_a_minute: float
     seeds_lips: float  # correlation of the openings of two seeds
@@ -64,6 +66,7 @@ class _Heard:
     closures: measure.Closures
     own: measure.Closures
     vowels: tuple[int, int]  # pairs right, of how many
+    own_vowels: tuple[int, int]
     blinks: int
 
 
@@ -107,7 +110,8 @@ class Bench:
         return _Heard(
             len(truth), values, measure.closures(opening, clip.phones, least, FPS, rng),
             measure.closures(truth, clip.phones, least, FPS, rng),
-            vowel_pairs(opening, clip.phones), measure.blinks(lids),
+            vowel_pairs(opening, clip.phones), vowel_pairs(truth, clip.phones),
+            measure.blinks(lids),
         )  # fmt: skip
 
 
@@ -146,9 +150,15 @@ def _figures(heard: list[_Heard], step: float) -> Figures:
         closure_by_chance=sum(h.closures.by_chance * h.closures.asked for h in heard
                               if h.closures.asked) / asked,
         closure_generator=sum(h.own.made for h in heard) / asked,
-        vowels=sum(h.vowels[0] for h in heard) / max(1, sum(h.vowels[1] for h in heard)),
+        vowels=_share(h.vowels for h in heard),
+        vowels_generator=_share(h.own_vowels for h in heard),
         blinks_a_minute=sum(h.blinks for h in heard) / minutes, **mean,
     )  # fmt: skip
+
+
+def _share(pairs: Iterable[tuple[int, int]]) -> float:
+    right, count = np.sum(list(pairs), 0)
+    return float(right / max(1, count))
 
 
 def step_ms(model: Model, times: int = 120) -> float:

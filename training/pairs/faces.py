@@ -12,7 +12,8 @@ from engine.head.uv import face_uv, texel_map
 from engine.types import Bytes, Floats
 from training.cest.render_synthetic import basis, random_expression, random_light
 from training.cest.shade import DARKEST, GAMMA
-from training.cest.skins import HAIRS, Paint, Skin, brow, random_skin
+from training.cest.skins import HAIRS, Paint, Skin, random_skin
+from training.head.paint import brow
 from training.head.raster import Camera, draw
 
 from .link import CLASSES
@@ -76,10 +77,10 @@ class Sitter:
         does not hold is everybody's, in the tone of that skin and with the brows' hair."""
         there = (self._texels[0] >= 0).astype(np.float32)
         own = cv2.resize(np.asarray(skin, np.float32), (TEXELS, TEXELS)) * there[..., None]
-        at = np.asarray(self._uv.uv * TEXELS - 0.5, np.float32)[:, None]
-        held = cv2.remap(there, at, None, cv2.INTER_LINEAR).ravel()  # beside the map it is black
+        x, y = np.asarray(self._uv.uv * TEXELS - 0.5, np.float32).T[:, :, None]
+        held = cv2.remap(there, x, y, cv2.INTER_LINEAR).ravel()  # beside the map it is black
         known = self._uv.vertices[held > 0.1]
-        seen = cv2.remap(own, at, None, cv2.INTER_LINEAR)[held > 0.1, 0] / held[held > 0.1, None]
+        seen = cv2.remap(own, x, y, cv2.INTER_LINEAR)[held > 0.1, 0] / held[held > 0.1, None]
         brows = brow(self.head.neutral[known], self.head.eye_centres)
         plain = random_skin(np.random.default_rng(0), self._front)
         plain = replace(plain, tone=own.sum((0, 1)) / there.sum(), beard=0.0,
