@@ -22,16 +22,9 @@ STALE = 2.0  # seconds without a picture after which a session that serves is no
 
 
 def serving(
-    config: LiveConfig,
-    parts: Parts,
-    senses: Senses,
-    watching: Watching,
-    outside: Outside,
-    clock: Clock,
-    delay: float,
-    stats: Stats,
-    pool: Executor,
-) -> Server:
+    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, outside: Outside,
+    clock: Clock, delay: float, stats: Stats, pool: Executor,
+) -> Server:  # fmt: skip
     """The page's server, and what programs find beside the page."""
     info = about_page(config, parts, senses, watching, outside, clock)
     wearing = wearing_for(config, parts, watching, pool)
@@ -72,13 +65,9 @@ def serving(
 
 
 def about_page(
-    config: LiveConfig,
-    parts: Parts,
-    senses: Senses,
-    watching: Watching,
-    outside: Outside,
+    config: LiveConfig, parts: Parts, senses: Senses, watching: Watching, outside: Outside,
     clock: Clock,
-) -> Callable[[], dict[str, Any]]:
+) -> Callable[[], dict[str, Any]]:  # fmt: skip
     """What the page says of the session."""
     fixed = parts.about | {
         "microphone": senses.sound.is_microphone and senses.browser is None,

@@ -62,12 +62,10 @@ METER = """async () => {
 }""".replace("BITS", str(BITS))
 
 
-# Seconds that pictures have waited in the page's own buffer by now, and how many there were.
-WAITED = """async () => {
-  for (const s of (await likeness.link.peer.getStats()).values())
-    if (s.type === "inbound-rtp" && s.kind === "video")
-      return [s.jitterBufferDelay, s.jitterBufferEmittedCount];
-}"""
+# Seconds that pictures have waited in the page's jitter buffer by now, and how many there were.
+WAITED = """async () => [...(await likeness.link.peer.getStats()).values()]
+  .filter(s => s.type === "inbound-rtp" && s.kind === "video")
+  .map(s => [s.jitterBufferDelay, s.jitterBufferEmittedCount])[0] ?? [0, 0]"""
 
 
 def camera_picture(face: Bytes, k: int) -> Bytes:
@@ -143,7 +141,7 @@ async def _seen(live: Live) -> None:
 
 
 async def _measured(page: Any, seconds: float) -> tuple[list[float], float]:
-    """Milliseconds of each picture that was captured and displayed; the mean wait of its end."""
+    """Milliseconds of each picture that was captured and displayed; their mean in the buffer."""
     await page.evaluate('likeness.link.ask("/view", {view: "overlay"})')
     await asyncio.sleep(SETTLE)
     await page.evaluate(METER)

@@ -106,9 +106,10 @@ async def storm(count: int, restarts: int, how: signal.Signals, folder: Path) ->
             for k in tqdm(range(restarts), desc=f"{how.name}, restarts", unit="", leave=False):
                 await _until_published(stats, (k + 1) * count // (restarts + 1))
                 broker.stop(how)
-                await _until_noticed(link)  # by then it has read what the broker still acknowledged
+                by_then = set(told)
+                await _until_noticed(link)  # and has read what the broker still acknowledged
                 safe = set(link.acknowledged)
-                unacknowledged |= set(told) - safe
+                unacknowledged |= by_then - safe
                 await asyncio.to_thread(broker.start)
             await telling
             await _until_quiet(heard, count)
@@ -146,8 +147,9 @@ async def _until_published(stats: Stats, count: int) -> None:
 
 
 async def _until_noticed(link: MqttLink) -> None:
-    while link.connected:  # noqa: ASYNC110  # as above
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(_QUIET):
+        while link.connected:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.002)
 
 
 async def _until_quiet(heard: Heard, count: int) -> None:

@@ -1,8 +1,8 @@
 """Asks browsers to show a picture as soon as it is decoded, by RTP's playout-delay extension.
 
-A browser holds pictures back by the jitter that it expects. Where the camera alone drives there is
-no sound to be in step with, and a picture late is worse than one that comes unevenly. Source:
-webrtc.org, rtp-hdrext/playout-delay. Where a player does not offer it nothing changes.
+Where the camera alone drives nothing is looked ahead for, and a picture late is worse than one that
+comes unevenly; what should wait for sound is for the page to ask (viewer/align.js). Source:
+webrtc.org, rtp-hdrext/playout-delay. Where the other side does not know it nothing changes.
 """
 
 from typing import Any
@@ -18,12 +18,15 @@ from aiortc.rtp import (
 )
 
 URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-_DELAYS = bytes(3)  # 12 bits of the least and 12 of the most, in tens of ms: none at all
+# Least and most, 12 bits each, in tens of ms: up to half a second Chromium still shows at once, and
+# a most of 0 would take from the page what it may ask for.
+DELAYS = (0 << 12 | 50).to_bytes(3, "big")
+_MAP = "_RTCRtpSender__rtp_header_extensions_map"
 
 HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=5, uri=URI))
 
 
-class _Asking(HeaderExtensionsMap):
+class Asking(HeaderExtensionsMap):
     """What aiortc writes into a packet's header, and how long it may be held back."""
 
     _id: int | None = None
@@ -36,10 +39,11 @@ class _Asking(HeaderExtensionsMap):
         packed = super().set(values)
         if self._id is None:
             return packed
-        return pack_header_extensions([*unpack_header_extensions(*packed), (self._id, _DELAYS)])
+        return pack_header_extensions([*unpack_header_extensions(*packed), (self._id, DELAYS)])
 
 
 def hasten(sender: RTCRtpSender) -> None:
     """Before the connection is negotiated: aiortc has no public place for it."""
     hidden: dict[str, Any] = vars(sender)
-    hidden["_RTCRtpSender__rtp_header_extensions_map"] = _Asking()
+    del hidden[_MAP]  # KeyError where another aiortc calls it otherwise
+    hidden[_MAP] = Asking()

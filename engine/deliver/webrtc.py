@@ -316,7 +316,7 @@ def without_hidden_names(sdp: str) -> str:
     return "".join(line for line in sdp.splitlines(keepends=True) if not hidden.match(line))
 
 
-# aiortc hides four things that are needed here; what follows is all that touches them.
+# aiortc hides four things that are needed here; what follows, and promptly.py, touch them.
 
 
 class Peer(RTCPeerConnection):

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ..errors import ConfigError
-from .protect import SIZE, make_key
+from .protect import make_key, parsed
 
 DEFAULT_FILE = Path("~/.config/likeness/claims.key")
 VARIABLE, VARIABLE_FILE = "LIKENESS_CLAIMS_KEY", "LIKENESS_CLAIMS_KEY_FILE"
@@ -83,7 +83,7 @@ def open_keys(file: Path | None = None, beside: Path | None = None) -> Keys:
     """
     given = os.environ.get(VARIABLE)
     if given and not file:
-        private = _parsed(given, VARIABLE)
+        private = _private(given, VARIABLE)
         return Keys(private, (_link(_public(private), private),))
     path = _place(file)
     if beside is not None and path.resolve().parent == beside.expanduser().resolve().parent:
@@ -204,14 +204,8 @@ def _of_file(path: Path) -> Ed25519PrivateKey:
         ) from e
     if shared:
         raise ConfigError(f"others may read the key {path}: chmod 600 {path}")
-    return _parsed(text, str(path))
+    return _private(text, str(path))
 
 
-def _parsed(text: str, where: str) -> Ed25519PrivateKey:
-    try:
-        seed = bytes.fromhex(text.strip())
-    except ValueError:
-        seed = b""
-    if len(seed) != SIZE:
-        raise ConfigError(f"{where} is no key for claims: {2 * SIZE} hexadecimal digits are wanted")
-    return Ed25519PrivateKey.from_private_bytes(seed)
+def _private(text: str, where: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(parsed(text, where, "key for claims"))

@@ -82,14 +82,14 @@ def read_key(file: Path | None = None, beside: Path | None = None, make: bool = 
     text = os.environ.get("LIKENESS_GALLERY_KEY")
     named = file or _named_in_environment()
     if text and not file:
-        return _parsed(text, "LIKENESS_GALLERY_KEY")
+        return parsed(text, "LIKENESS_GALLERY_KEY", "gallery key")
     path = (named or DEFAULT_KEY).expanduser()
     if named is None and make and not path.exists():
         make_key(path)
         _log.warning("made a key for galleries: %s; keep a copy of it elsewhere", path)
     if beside is not None and path.resolve().parent == beside.resolve().parent:
         raise ConfigError(f"the key {path} lies beside the gallery; move it to another folder")
-    return _parsed(_text(path), str(path))
+    return parsed(_text(path), str(path), "gallery key")
 
 
 def make_key(path: Path) -> None:
@@ -125,11 +125,12 @@ def _text(path: Path) -> str:
         ) from e
 
 
-def _parsed(text: str, where: str) -> bytes:
+def parsed(text: str, where: str, kind: str) -> bytes:
+    """SIZE bytes of hexadecimal digits; ConfigError where `text` is nothing such."""
     try:
         secret = bytes.fromhex(text.strip())
     except ValueError:
         secret = b""
     if len(secret) != SIZE:
-        raise ConfigError(f"{where} is no gallery key: {2 * SIZE} hexadecimal digits are wanted")
+        raise ConfigError(f"{where} is no {kind}: {2 * SIZE} hexadecimal digits are wanted")
     return secret

@@ -51,7 +51,7 @@ def tone(first, n):
 class Session:
     """Server and source on one clock."""
 
-    def __init__(self, config=None, alpha=False, info=None, late=0.08, vouch=None):
+    def __init__(self, config=None, alpha=False, info=None, late=0.08, vouch=None, prompt=False):
         self.clock, self.stats = Clock(), Stats()
         self.pictures, self.sound = Channel("pictures", 4), Channel("sound", 64)
         self.alpha, self.late = alpha, late  # late: how long the pretended engine takes
@@ -59,7 +59,7 @@ class Session:
         about |= info or {}
         self.server = Server(
             config or DeliverConfig(port=0), self.clock, DELAY, self.stats, lambda: about,
-            vouch=vouch,
+            vouch=vouch, prompt=prompt,
         )  # fmt: skip
 
     async def __aenter__(self):

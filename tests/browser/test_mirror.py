@@ -94,4 +94,4 @@ async def test_camera_to_screen(devices):
     found = await camera_to_screen(5, *SMALL)
     print(f"\n{found}")
     assert found["camera to screen p50 ms"] < NOISE * BOUND
-    assert found["of it in the page's buffer, mean ms"] < 15, "it was 69 before pages were asked"
+    assert found["of it in the page's buffer, mean ms"] < NOISE * 5, "69 where pages are not asked"

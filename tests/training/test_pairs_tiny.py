@@ -138,9 +138,19 @@ def test_faces_are_imagined_for_people_and_judged(made, study, tmp_path, capsys)
     assert dispatch("evaluate", "evaluate", argv) == 0
     assert "imagined heads" in capsys.readouterr().out
     found = json.loads((tmp_path / "j").read_text())
+    assert {"faces, ungrouped", "heads as drawn, within a gender"} <= set(found["1:2"])
     for share, low, high in (*found["1:2"].values(), found["told"]["gender"]["real faces"]):
         assert 0 <= low <= share <= high <= 1
     assert (tmp_path / "voice2face-people.png").stat().st_size > 5_000
+
+
+def test_a_head_in_its_own_colours_is_the_person():
+    sitter = Sitter()
+    for seed in range(3):
+        person = sitter.person(np.array([seed % 2, seed, 1, seed]), np.random.default_rng(seed))
+        again = sitter.coloured(person.identity, sitter.albedo(person) / np.float32(255))
+        one, two = (sitter.portrait(p).astype(int)[14:50, 16:48] for p in (person, again))
+        assert np.abs(one - two).mean() < 10
 
 
 def test_the_sheet_is_a_picture(made, tmp_path):

@@ -12,6 +12,8 @@ import torch
 
 from engine import config as settings
 from engine.errors import ConfigError, ModelError
+from engine.head import Head
+from engine.model import MODELS
 from engine.voices import Model
 from engine.voices.imagine import Imagination
 from training import loop, recipes
@@ -175,6 +177,16 @@ def test_figures_of_people_held_out(whole, material):
     assert 0 <= measure.matching(made, material, judge.templates, "own")["own, within a class"] <= 1
 
 
+def test_heads_are_nearer_to_the_head_models_own_person_of_their_class(material):
+    presets, space = Head.load().presets, material.space
+    shapes = np.stack([presets[c][: len(space.identity_mean)] for c in material.classes])
+    numbers = np.zeros((2, space.numbers), np.float32)
+    numbers[:, : shapes.shape[1]] = (shapes - space.identity_mean) / space.identity_scale
+    for labels, right in (([0, 1], 1.0), ([1, 0], 0.0), ([0, 0], 0.5)):
+        made = measure.Imagined(np.arange(2), np.array(labels), np.zeros(0), numbers)
+        assert measure.by_axis(made, material) == (right, 2)
+
+
 def test_heads_survive_their_space(folder):
     heads = data.people.load(folder / "heads")
     space = fit_space(heads, 4)
@@ -216,5 +228,10 @@ def test_what_is_missing_is_said(tiny, tmp_path, capsys, monkeypatch):
     assert "cannot read runs" in capsys.readouterr().err
     assert dispatch("evaluate", "evaluate", ["voice2face", "--judge", str(tmp_path)]) == 2
     assert "--run" in capsys.readouterr().err
+    another = ["voice2face", "--model", str(MODELS / "dimnet")]
+    assert dispatch("evaluate", "evaluate", another) == 1
+    assert "is no model of Voice2Face" in capsys.readouterr().err
+    assert dispatch("evaluate", "evaluate", [*another, "--run", str(tmp_path)]) == 2
+    assert "not both" in capsys.readouterr().err
     assert dispatch("evaluate", "evaluate", ["voice2face", "--trials", str(tmp_path / "t")]) == 2
     assert "--root" in capsys.readouterr().err

@@ -402,7 +402,7 @@ def test_a_wrong_certificate_is_told_in_one_line(tmp_path):
 
 
 def test_pictures_ask_not_to_be_held_back_where_that_is_understood():
-    asking = promptly._Asking()
+    asking = promptly.Asking()
     bare = asking.set(HeaderExtensions(mid="1"))
     known = RTCRtpHeaderExtensionParameters(id=3, uri="urn:ietf:params:rtp-hdrext:sdes:mid")
     asking.configure(RTCRtpParameters(headerExtensions=[known]))
@@ -411,5 +411,5 @@ def test_pictures_ask_not_to_be_held_back_where_that_is_understood():
     asking.configure(RTCRtpParameters(headerExtensions=[known, delay]))
     assert bare == (0, b"")
     assert unpack_header_extensions(*asking.set(HeaderExtensions(mid="1"))) == [
-        (3, b"1"), (6, bytes(3)),
+        (3, b"1"), (6, promptly.DELAYS),
     ]  # fmt: skip

@@ -91,13 +91,20 @@ def test_sound_of_any_length_comes_back():
 
 @pytest.mark.parametrize("more", [
     [], ["--faces", "gone"], ["--faces", "x", "--without", "5/5"], ["--cest", "gone"],
-    ["--cest", "gone", "--without", "0/5"], ["--meshtalk", "gone"], ["--synchrony", "gone"],
+    ["--meshtalk", "gone"], ["--synchrony", "gone"],
     ["--back", "gone"],
 ])  # fmt: skip
 def test_wrong_requests_are_one_line(tmp_path, more, capsys):
     assert dispatch("prepare", "prepare", ["pack", "--to", str(tmp_path / "p"), *more]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("kind", ["cest", "meshtalk"])
+def test_without_is_refused_where_a_recipe_holds_out_itself(tmp_path, kind, capsys):
+    argv = ["pack", "--to", str(tmp_path / "p"), f"--{kind}", str(tmp_path), "--without", "0/5"]
+    assert dispatch("prepare", "prepare", argv) == 2
+    assert capsys.readouterr().err.startswith(f"--without is not for --{kind}")
 
 
 def test_what_is_no_packed_file_is_one_line(stores, tmp_path, capsys):

@@ -5,14 +5,16 @@ import gc
 import json
 import re
 import ssl
+import struct
 from contextlib import asynccontextmanager
 
 import aiohttp
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import unpack_header_extensions
 
-from engine.deliver import DeliverConfig
+from engine.deliver import DeliverConfig, promptly
 from engine.errors import DeliveryError
 from tests.browser.synthetic import DELAY, Session
 
@@ -87,6 +89,35 @@ async def test_pictures_and_sound_arrive_with_their_own_times():
     steps = np.diff([s.pts for s in sounds])
     assert np.mean(steps == 960) > 0.8 and max(steps) < 48_000, "blocks of 20 ms, few lost"
     assert state["viewers"] == 1 and state["delay"] >= DELAY
+
+
+def extensions(packet):
+    """Of the header of an RTP packet, which SRTP leaves readable: [(id, value), ...]."""
+    if not packet[0] & 0x10:
+        return []
+    at = 12 + 4 * (packet[0] & 15)
+    profile, words = struct.unpack("!HH", packet[at : at + 4])
+    return unpack_header_extensions(profile, packet[at + 4 : at + 4 + 4 * words])
+
+
+@pytest.mark.parametrize("prompt", [True, False])
+async def test_pictures_ask_not_to_be_held_back_where_the_camera_alone_drives(prompt):
+    async with Session(prompt=prompt) as session, client() as http:
+        async with watching(session.server.url, http) as viewer:
+            [line] = {line for line in viewer.peer.remoteDescription.sdp.splitlines()
+                      if line.endswith(promptly.URI)}  # fmt: skip
+            number = int(line.split(":")[1].split()[0])
+            transport = viewer.peer.getTransceivers()[1].receiver.transport
+            seen, handle = [], transport._handle_rtp_data
+
+            async def keep(data, **more):
+                seen.append(extensions(data))
+                await handle(data, **more)
+
+            transport._handle_rtp_data = keep
+            for _ in range(10):
+                await viewer.tracks["video"].recv()
+    assert any(dict(found).get(number) == promptly.DELAYS for found in seen) is prompt
 
 
 async def test_a_late_joiner_begins_at_once():

@@ -12,7 +12,7 @@ The third draws frames of held-out videos, and below them the head that heard th
 import argparse
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Figures:
     closure_generator: float
     phones: int  # p, b, m
     vowels: float  # pairs of an open and a close vowel of one clip, the open one wider
-    vowels_generator: float
+    vowels_generator: float  # the same in what the generator made
     openness: float  # spread of the opening over the generator's
     blinks_a_minute: float
     seeds_lips: float  # correlation of the openings of two seeds
@@ -150,15 +150,14 @@ def _figures(heard: list[_Heard], step: float) -> Figures:
         closure_by_chance=sum(h.closures.by_chance * h.closures.asked for h in heard
                               if h.closures.asked) / asked,
         closure_generator=sum(h.own.made for h in heard) / asked,
-        vowels=_share(h.vowels for h in heard),
-        vowels_generator=_share(h.own_vowels for h in heard),
+        vowels=_share([h.vowels for h in heard]),
+        vowels_generator=_share([h.own_vowels for h in heard]),
         blinks_a_minute=sum(h.blinks for h in heard) / minutes, **mean,
     )  # fmt: skip
 
 
-def _share(pairs: Iterable[tuple[int, int]]) -> float:
-    right, count = np.sum(list(pairs), 0)
-    return float(right / max(1, count))
+def _share(pairs: Sequence[tuple[int, int]]) -> float:
+    return sum(right for right, _ in pairs) / max(1, sum(count for _, count in pairs))
 
 
 def step_ms(model: Model, times: int = 120) -> float:

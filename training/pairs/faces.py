@@ -72,7 +72,7 @@ class Sitter:
         triangles, weights = self._corner
         return Person(identity.astype(np.float32), self.paint.colours(skin, triangles, weights))
 
-    def wearing(self, identity: Floats, skin: Floats) -> Person:
+    def coloured(self, identity: Floats, skin: Floats) -> Person:
         """Of coefficients (k,) and `skin` (s, s, 3), as painted, on the face's map; what the map
         does not hold is everybody's, in the tone of that skin and with the brows' hair."""
         there = (self._texels[0] >= 0).astype(np.float32)

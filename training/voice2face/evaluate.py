@@ -35,6 +35,8 @@ def main(argv: list[str]) -> None:
         empty = score(args.model, args.trials, args.root, args.scores)
         tell(f"scores in {args.scores}; {empty} pairs without speech or without a face")
         return
+    if args.run and args.model:
+        raise ConfigError("give --run or --model, not both")
     if args.judge:
         found = _of_pairs(args)
     else:
@@ -79,7 +81,7 @@ def report(nets: Generators, material: Material, to: Path | None) -> dict[str, A
         pictures.heads(material, made, to / "voice2face-heads.png")
     matches = measure.matches(nets, material, judge)
     if (found := measure.by_axis(made, material)) is not None:
-        matches["heads by the head model's own two kinds, whole"] = found
+        matches["heads, clean, all: nearer to the head model's own"] = found
     if material.label in ears.heads:
         matches["faces by DIMNet's face net, whole"] = measure.second_judge(made, ears)
     return {
@@ -111,10 +113,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     add = parser.add_argument
     add("--run", type=Path, help="a training's folder, which held people out")
-    add("--pictures", type=Path, metavar="DIR", help="training curves, faces and heads as PNG")
+    add(
+        "--pictures", type=Path, metavar="DIR", help="faces and heads as PNG; of a --run its curves"
+    )
     add("--json", type=Path, help="the figures; and what training.export --figures takes")
     add("--judge", type=Path, metavar="DIR", help="a DIMNet run on people with voice and face")
-    add("--part", choices=("held", "dev"), default="held", help="whom --judge looks at")
+    add("--part", choices=("held", "dev"), default="held", help="whom --judge looks at; else held")
     add("--trials", type=Path, metavar="CSV", help="columns voice,face: files below --root")
     add("--root", type=Path)
     add("--scores", type=Path, metavar="CSV", help="voice,face,similarity; empty without either")

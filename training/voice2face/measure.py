@@ -73,8 +73,9 @@ def matches(nets: Generators, material: Material, judge: FaceJudge) -> dict[str,
 
 
 def by_axis(made: Imagined, material: Material) -> tuple[float, int] | None:
-    """Heads by the head model's own people of two classes (its men and women): to whom of them
-    each shape is nearer. It needs no heads to learn from; None where the model knows no such."""
+    """Heads by the head model's own person of either class: to whom each shape is nearer. It says
+    that the class was heard (targets are made with those two), and needs no heads to learn from;
+    None where the model knows no such persons."""
     presets = Head.load().presets
     if len(material.classes) != 2 or not set(material.classes) <= set(presets):
         return None

@@ -19,7 +19,6 @@ import torch
 from engine.errors import ConfigError
 from engine.types import Bytes, Floats
 from engine.voices.model import unit
-from engine.voices.space import GAMMA
 from training.dimnet import trials
 from training.dimnet.config import Config as JudgeConfig
 from training.dimnet.data import IDENTITY, Part, Rows, evened
@@ -30,10 +29,10 @@ from training.dimnet.run import material_of as judge_material
 from training.dimnet.run import saved_config as judge_config
 from training.dimnet.run import trained as judge_net
 from training.dimnet.trials import Items
-from training.pairs.faces import Sitter
 from training.voices import people as who
 
 from .data import Material
+from .drawn import drawn
 from .judge import learn
 from .measure import to_bytes
 from .run import Config, Generators, imagine
@@ -83,7 +82,7 @@ def report(
     names = np.array([material.voice.names[r] for r in heard])
     real_names = np.array([material.face.names[r] for r in seen])
     made, real = judge(to_bytes(faces)), judge(material.pixels[seen])
-    heads = judge(portraits(material, numbers))
+    heads = judge(drawn(material.space, numbers))
     found: dict[str, Any] = {
         "people": len(set(names)),
         "1:2": {
@@ -111,14 +110,6 @@ def report(
     return found | {"told": told}
 
 
-def portraits(material: Material, numbers: Floats) -> Bytes:
-    """(n, s, s, 3) portraits of imagined heads (n, k + m)."""
-    sitter, space = Sitter(), material.space
-    people = (sitter.wearing(space.identity(n), space.reflectance(n) ** (1 / GAMMA))
-              for n in numbers)  # fmt: skip
-    return np.stack([sitter.portrait(p) for p in people])
-
-
 def _matching(
     made: Floats, names: Any, real: Floats, real_names: Any, known: who.People
 ) -> dict[str, Figure]:
@@ -130,9 +121,9 @@ def _matching(
     )
     found = {}
     for name, grouped in (("ungrouped", False), ("within a gender", True)):
-        drawn = trials.by_person(probes, gallery, COUNT, 2, grouped, np.random.default_rng(0))
-        alike = trials.similarities(probes, gallery, drawn)
-        found[name] = interval(alike[:, 0] > alike[:, 1], probes.person[drawn.probe])
+        trial = trials.by_person(probes, gallery, COUNT, 2, grouped, np.random.default_rng(0))
+        alike = trials.similarities(probes, gallery, trial)
+        found[name] = interval(alike[:, 0] > alike[:, 1], probes.person[trial.probe])
     return found
 
 

@@ -20,9 +20,9 @@ from training.dimnet.data import Part
 
 from . import noises
 from .data import Material, of_noise
+from .drawn import drawn
 from .measure import Imagined, to_bytes
 from .net import SIDE
-from .paired import portraits
 from .run import KINDS, Generators, imagine
 
 TERMS = ("spread", "quiet", "like")
@@ -84,7 +84,7 @@ def beside(nets: Generators, material: Material, part: Part, to: Path) -> None:
     names = sorted(set(own) & set(heard))[: 2 * EACH]
     faces, numbers = imagine(nets, material.whole(np.array([heard[n] for n in names])))
     real = material.pixels[[own[n] for n in names]]
-    _write(_sheet([to_bytes(faces), portraits(material, numbers), real], SIDE * LARGER), to)
+    _write(_sheet([to_bytes(faces), drawn(material.space, numbers), real], SIDE * LARGER), to)
 
 
 def _sheet(lines: list[Bytes], side: int) -> Bytes:
@@ -102,11 +102,11 @@ def heads(material: Material, made: Imagined, to: Path) -> None:
     """What the avatar scene makes of the heads: a line a class."""
     head, ctx, lines = Head.load(), create_context(), []
     for c, name in enumerate(material.classes):
-        drawn = []
+        shown = []
         for k in np.flatnonzero(made.labels == c)[:EACH]:
             persona = as_persona(material.space, made.heads[k], kind=name)
-            drawn.append(_drawn(ctx, head, persona))
-        lines.append(np.stack(drawn))
+            shown.append(_drawn(ctx, head, persona))
+        lines.append(np.stack(shown))
     _write(_sheet(lines, TILE), to)
 
 

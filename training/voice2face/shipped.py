@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import config as settings
+from engine.errors import ModelError
 from engine.model import MODELS, open_model
 from engine.types import Floats
 from engine.voices.imagine import Imagination
@@ -15,6 +16,8 @@ from engine.voices.model import Model
 
 from .data import Material, load
 from .run import Config, Generators
+
+NAMED = {"data", "heads", "model", "shapes"}  # of a card; nets may have had other keys then
 
 
 class _Exported(nn.Module):
@@ -30,8 +33,10 @@ def opened(folder: Path | None) -> tuple[Generators, Material]:
     """The nets of a folder (None: the shipped one) and the data that its card names, in the
     numbers of its own space. ModelError, ConfigError where either is not there."""
     found = open_model(folder or MODELS / "voice2face")
-    # Not the nets' own keys: they may have had others when this was trained.
-    asked = {k: found.about["config"][k] for k in ("data", "heads", "model", "shapes")}
+    card = found.about.get("config", {})
+    if missing := NAMED - set(card):
+        raise ModelError(f"{found.path} is no model of Voice2Face: its card lacks {min(missing)}")
+    asked = {k: card[k] for k in NAMED}
     config = settings.merge(Config(), asked, f"{found.path}/about.json")
     ears = Path(config.model) if config.model else None
     model = Imagination.load(Model.load(ears), found.path)
