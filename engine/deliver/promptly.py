@@ -1,7 +1,7 @@
 """Asks browsers to show a picture as soon as it is decoded, by RTP's playout-delay extension.
 
 Where the camera alone drives nothing is looked ahead for, and a picture late is worse than one that
-comes unevenly; what should wait for sound is for the page to ask (viewer/align.js). Source:
+comes unevenly; what should wait for sound that is heard is for the page to ask (viewer/align.js). Source:
 webrtc.org, rtp-hdrext/playout-delay. Where the other side does not know it nothing changes.
 """
 

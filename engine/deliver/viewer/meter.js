@@ -58,7 +58,7 @@ export class Meter {
     if (message.pong !== undefined) this.pong(message.pong, message.t);
     if (message.state === undefined) return;
     this.origins = message.state.rtp;
-    this.together = message.state.path !== "camera alone"; // whose pictures wait for no sound
+    this.together = message.state.path !== "camera alone"; // whose pictures wait only for sound that is heard
   }
 
   pong(sent, t) {
@@ -133,7 +133,8 @@ export class Meter {
       patched_ms: ((found.audio?.concealedSamples ?? 0) - (found.audio?.silentConcealedSamples ?? 0)) / 48,
       rtt: found.pair?.currentRoundTripTime === undefined ? null : found.pair.currentRoundTripTime * 1000,
     };
-    if (this.together) this.align.step((moment) => this.skewSince(moment), found);
+    const heard = !this.video.muted && this.video.volume > 0;
+    if (this.together || heard) this.align.step((moment) => this.skewSince(moment), found);
     else this.align.release();
     const median = late(this.latency.video.slice(-30), 50);
     if (median !== null) this.spark = [...this.spark.slice(-89), median];
