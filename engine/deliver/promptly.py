@@ -1,8 +1,8 @@
 """Asks browsers to show a picture as soon as it is decoded, by RTP's playout-delay extension.
 
 Where the camera alone drives nothing is looked ahead for, and a picture late is worse than one that
-comes unevenly; what should wait for sound that is heard is for the page to ask (viewer/align.js). Source:
-webrtc.org, rtp-hdrext/playout-delay. Where the other side does not know it nothing changes.
+comes unevenly. A page whose sound is heard asks pictures to wait for it (viewer/align.js).
+Source: webrtc.org, rtp-hdrext/playout-delay. Where the other side does not know it nothing changes.
 """
 
 from typing import Any
