@@ -34,9 +34,7 @@ class Schedule:
     clip: float = 1.0  # the gradient's norm at most
     log_every: int = 25
     save_every: int = 200
-    seconds: float = (
-        0.0  # where not 0, it ends after so long, or at `steps`, and the rate falls by the clock;
-    )
+    seconds: float = 0.0  # where not 0: ends after so long, or at `steps`; its rate by the clock
 
     def factor(self, step: int, gone: float = 0.0) -> float:
         """What the learning rate is multiplied by at `step`, after `gone` seconds of training."""

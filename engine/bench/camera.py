@@ -151,4 +151,6 @@ async def _measured(page: Any, seconds: float) -> tuple[list[float], float]:
     found: list[float] = await page.evaluate("window.cameraToScreen")
     if len(found) < seconds:
         raise DeliveryError(f"only {len(found)} of the camera's pictures came back to the page")
-    return found, 1000 * (after - before) / max(last - count, 1)
+    if last <= count:
+        raise DeliveryError("the browser does not say how long its jitter buffer holds pictures")
+    return found, 1000 * (after - before) / (last - count)

@@ -21,6 +21,7 @@ from ..deliver.broker import MqttConfig
 from ..deliver.events import Events
 from ..deliver.mqtt import MqttLink
 from ..deliver.outbox import Parcel
+from ..errors import DeliveryError
 from ..stats import Stats
 from ..types import Command
 from .figures import Figures
@@ -147,9 +148,11 @@ async def _until_published(stats: Stats, count: int) -> None:
 
 
 async def _until_noticed(link: MqttLink) -> None:
-    async with asyncio.timeout(_QUIET):
-        while link.connected:  # noqa: ASYNC110  # as above
-            await asyncio.sleep(0.002)
+    until = time.monotonic() + _QUIET
+    while link.connected:
+        if time.monotonic() > until:
+            raise DeliveryError("the link does not notice that the broker has ended")
+        await asyncio.sleep(0.002)
 
 
 async def _until_quiet(heard: Heard, count: int) -> None:

@@ -133,14 +133,12 @@ def identify(args: argparse.Namespace) -> int:
 def _single(args: argparse.Namespace, ask: Any) -> int:
     with _verifier(args) as verifier:
         identity = ask(verifier)
-        nobody = args.command is identify and not len(verifier.gallery)
-    if nobody:
-        told = "unknown: nobody is enrolled; begin with: enroll NAME PICTURE"
-        say(args, as_json(identity), [told])
-        return NOT_VERIFIED
     line = f"{identity.decision}{' ' + identity.name if identity.name else ''}: "
-    line += f"similarity {identity.similarity:.3f}, threshold {identity.threshold:.3f} "
-    line += f"for a false-match rate of {identity.target_fmr:g}"
+    if identity.similarity is None:  # nothing was compared
+        line += identity.reason
+    else:
+        line += f"similarity {identity.similarity:.3f}, threshold {identity.threshold:.3f} "
+        line += f"for a false-match rate of {identity.target_fmr:g}"
     say(args, as_json(identity), [line])
     return 0 if identity.verified else NOT_VERIFIED
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what takes time to load is loaded by Verifier.open
     from ..faces import Finder, Follow
     from ..faces.recogniser import Recogniser
 
+NOBODY = "nobody is enrolled; begin with: enroll NAME PICTURE"
 EVENTS = ("pending", "match", "no_match", "unknown", "rejected", "gone", "change")
 Handler = Callable[[Identity], Any]
 _log = logging.getLogger(__name__)
@@ -173,8 +174,7 @@ class Verifier:
         """Who is in a single picture. No time to gather evidence: one comparison, one threshold."""
         embedding = self.embed(picture)
         found = self.gallery.nearest(embedding, 1)
-        size = max(len(self.gallery), 1)
-        return self._single(found[0] if found else ("", -1.0), size, "unknown")
+        return self._single(found[0] if found else None, len(self.gallery), "unknown")
 
     def compare(self, one: Path | Bytes, other: Path | Bytes) -> Identity:
         """Whether two pictures show the same person; nobody need be enrolled."""
@@ -284,10 +284,9 @@ class Verifier:
             self.recogniser.name, face.quality, face.advice, 0, t, seen.request,
         )  # fmt: skip
 
-    def _single(self, found: tuple[str, float], size: int, otherwise: Any) -> Identity:
+    def _single(self, found: tuple[str, float] | None, size: int, otherwise: Any) -> Identity:
         now = time.monotonic()
         target = self.config.decision.target_fmr
-        threshold = max(self.model.threshold(target / size), self._floor if found[0] else -1.0)
         identity = Identity(
             0.0, 0, otherwise, None, "not similar enough", target, self.recogniser.name, 1.0, "",
             1, 0.0, uuid.uuid4().hex,
@@ -295,6 +294,10 @@ class Verifier:
         wait = 0.0 if self.trusted else self._asked.wait(now)
         if wait > 0:
             return replace(identity, decision="rejected", reason=f"too many attempts: {wait:.0f} s")
+        if found is None:
+            self._asked.fail(now)
+            return replace(identity, reason=NOBODY) if self.trusted else identity
+        threshold = max(self.model.threshold(target / size), self._floor if found[0] else -1.0)
         if found[1] >= threshold:
             identity = replace(identity, decision="match", name=found[0] or None, reason="similar")
         else:

@@ -54,6 +54,12 @@ def album(tmp_path):
 CONSENT = ("--purpose", "door", "--expires", "90d")
 
 
+def test_where_nobody_is_enrolled_nothing_is_compared(cli, album):
+    code, [answer], _ = cli("identify", album / "kenji" / "0.png", "--target-fmr", "0.02")
+    assert code != 0 and answer["decision"] == "unknown"
+    assert answer["similarity"] is None and "nobody is enrolled" in answer["reason"]
+
+
 def test_a_first_session(cli, album, tmp_path, monkeypatch):
     code, [said], err = cli("enroll", "--folder", album, *CONSENT)
     assert code == 0 and [p["name"] for p in said["enrolled"]] == AVATARS[:4]
