@@ -34,7 +34,12 @@ def broker(tmp_path):
 
 
 async def show(broker, scene):
-    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+    """Asks once the session is there: what is said before it listens is not for it."""
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client, asyncio.timeout(60):
+        await client.subscribe("likeness/status", qos=1)
+        async for message in client.messages:
+            if message.payload == b"online":
+                break
         asked = json.dumps({"command": "scene", "scene": scene})
         await client.publish("likeness/command", asked, qos=1)
 
