@@ -130,6 +130,23 @@ def test_another_runs_first_step_is_taken_over(tmp_path: Path, tiny: Config, who
     assert same(tmp_path / "other/first.pt", whole / "first.pt")
 
 
+def test_a_net_is_gone_on_with_by_schedules_of_ones_own(
+    tmp_path: Path, tiny: Config, whole: Path
+) -> None:
+    on = replace(
+        tiny, start=whole, first=replace(tiny.first, steps=0), second=replace(tiny.second, steps=2)
+    )
+    assert run_in(tmp_path / "on", on)
+    assert not (tmp_path / "on/first.pt").exists()
+    begun, gone = weights(whole / "second.pt"), weights(tmp_path / "on/second.pt")
+    off = [float((gone[k] - v).abs().max()) for k, v in begun.items() if k.endswith(".weight")]
+    assert 0 < max(off) < 0.1, "two steps further, and not from nothing"
+    with pytest.raises(steps.ConfigError, match="give one"):
+        run_in(tmp_path / "both", replace(on, begin=whole))
+    with pytest.raises(steps.ConfigError, match="has other nets"):
+        run_in(tmp_path / "wide", replace(on, sizes=replace(on.sizes, width=0.25)))
+
+
 def test_rows_share_a_first_step_where_they_can_and_end_in_one_table(
     tmp_path: Path, tiny: Config, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

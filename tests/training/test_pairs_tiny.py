@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import ConfigError
 from training.dimnet import data
-from training.dimnet.run import saved_config
+from training.dimnet.learn import Learner
+from training.dimnet.run import saved_config, trained
 from training.fit import dispatch
 from training.pairs import evaluate, link, prepare, recipe
 from training.pairs.faces import Sitter
@@ -103,6 +106,26 @@ def test_the_study_learns_resumes_and_leaves_people_out(made, study):
     before = (study / "IG-100/net.pt").read_bytes()
     assert dispatch("fit", "recipe", again) == 0
     assert (study / "IG-100/net.pt").read_bytes() == before
+
+
+def test_identity_and_other_classifiers_shrink_apart(study):
+    """The losses of one batch differ by half of each weight's square, times its own factor."""
+    plain = saved_config(study / "IG-100")
+    material = data.load(plain.data, plain.sizes.pixels)
+    net = trained(study / "IG-100", material)
+
+    def loss(**decay):
+        torch.manual_seed(0)
+        learner = Learner(replace(plain, **({"shrink": 0.0, "press": 0.0} | decay)), material, net)
+        with torch.no_grad():
+            return float(learner(0, np.random.default_rng(0))["total"])
+
+    identity, gender = (
+        float(net.heads[c].weight.detach().square().sum()) for c in ("identity", "gender")
+    )
+    least = loss()
+    assert loss(shrink=2.0) - least == pytest.approx(identity, rel=1e-3)
+    assert loss(press=2.0) - least == pytest.approx(gender, rel=1e-3)
 
 
 def _names(config):

@@ -50,6 +50,7 @@ class Config:
     first: Schedule = Schedule()
     second: Schedule = Schedule()
     begin: Path | None = None  # a run whose first step is taken over
+    start: Path | None = None  # a run whose net is gone on with, by schedules of one's own
 
 
 def saved_config(folder: Path) -> Config:
@@ -119,7 +120,7 @@ class Trainer:
 
 def fit(config: Config, run: Run) -> bool:
     """Trains what is left to train; False where the time limit came first."""
-    net = new_net(config).to(run.device)
+    net = _first_net(config).to(run.device)
     trainer = Trainer(
         config,
         net,
@@ -134,6 +135,18 @@ def fit(config: Config, run: Run) -> bool:
     except OutOfTime:
         return False
     return True
+
+
+def _first_net(config: Config) -> Cest:
+    """What the training begins with: an untrained net, or that of `start`."""
+    if config.start is None:
+        return new_net(config)
+    if config.begin is not None:
+        raise ConfigError("start and begin both say what the net begins as: give one")
+    other, net = load_net(config.start)
+    if other.sizes != config.sizes:
+        raise ConfigError(f"{config.start} has other nets: set sizes as its config.json says")
+    return net.train()
 
 
 def _take_over(config: Config, folder: Path) -> None:

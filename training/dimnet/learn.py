@@ -69,13 +69,19 @@ class Learner:
             parts[f"voice {c}"] = (self._entropy(told, labels[said])
                                    + self._entropy(told, labels[second])) / 2  # fmt: skip
             parts[f"face {c}"] = self._entropy(head(face), self.shown[c][shown])
-        large = torch.stack([p.square().sum() for p in self.net.heads.parameters()]).sum()
-        total = torch.stack(list(parts.values())).sum() + self.config.shrink / 2 * large
+        total = torch.stack(list(parts.values())).sum() + self._decay() / 2
         if self.taught is not None:
             away = 1 - F.cosine_similarity(self.net.taught(features), self.taught[shown])
             parts["taught"] = away.mean()
             total = total + self.config.teach * parts["taught"]
         return {"total": total, **parts}
+
+    def _decay(self) -> Tensor:
+        weigh = {c: self.config.press for c in self.material.classes}
+        weigh |= {IDENTITY: self.config.shrink}
+        return torch.stack([
+            weigh[c] * head.weight.square().sum() for c, head in self.net.heads.items()
+        ]).sum()  # fmt: skip
 
     def _mel(self, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Rows]:
         """Voices, some of them with a second one just as loud; and who else is in each."""
