@@ -141,10 +141,18 @@ def test_a_net_is_gone_on_with_by_schedules_of_ones_own(
     begun, gone = weights(whole / "second.pt"), weights(tmp_path / "on/second.pt")
     off = [float((gone[k] - v).abs().max()) for k, v in begun.items() if k.endswith(".weight")]
     assert 0 < max(off) < 0.1, "two steps further, and not from nothing"
+    pair = steps.load_net(whole, appearance=tmp_path / "on")[1].state_dict()
+    for name, value in pair.items():
+        own = gone if name.startswith(("reflectance.", "illumination.")) else begun
+        assert torch.equal(value, own[name]), name
     with pytest.raises(steps.ConfigError, match="give one"):
         run_in(tmp_path / "both", replace(on, begin=whole))
+    wide = replace(on, sizes=replace(on.sizes, width=0.25))
     with pytest.raises(steps.ConfigError, match="has other nets"):
-        run_in(tmp_path / "wide", replace(on, sizes=replace(on.sizes, width=0.25)))
+        run_in(tmp_path / "wide", wide)
+    assert run_in(tmp_path / "wide", replace(wide, start=None))
+    with pytest.raises(steps.ConfigError, match="do not fit together"):
+        steps.load_net(whole, appearance=tmp_path / "wide")
 
 
 def test_rows_share_a_first_step_where_they_can_and_end_in_one_table(

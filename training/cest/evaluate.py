@@ -1,6 +1,7 @@
 """Trained rows of CEST, side by side: held-out people and renders with known parameters.
 
 python -m training.evaluate cest --rows RUN ... [--data F] [--sheet PNG] [--json F] [--quick]
+python -m training.evaluate cest --rows RUN --appearance RUN    a pair as training.export makes it
 """
 
 import argparse
@@ -253,7 +254,7 @@ def main(argv: list[str]) -> None:
     nets: dict[str, Cest] = {}
     faces: Faces | None = None
     for run in args.rows:
-        config, net = load_net(run, pick_device(args.device))
+        config, net = load_net(run, pick_device(args.device), args.appearance)
         faces = faces or data.load(args.data or config.data.folder, "test")
         name = row_name(config)
         if name in rows:
@@ -277,6 +278,7 @@ def main(argv: list[str]) -> None:
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate cest", description=__doc__)
     parser.add_argument("--rows", type=Path, nargs="+", required=True, metavar="RUN")
+    parser.add_argument("--appearance", type=Path, metavar="RUN", help="with its reflectance")
     parser.add_argument("--data", type=Path, help="crops; the first run's own if not given")
     parser.add_argument("--sheet", type=Path, help="write a sheet of pictures here (png)")
     parser.add_argument("--drawn", action="store_true", help="with drawn people on it alone")
@@ -285,7 +287,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
-    missing = [str(run) for run in args.rows if not run.is_dir()]
+    asked = [*args.rows, *([args.appearance] if args.appearance else [])]
+    missing = [str(run) for run in asked if not run.is_dir()]
     if missing:
         raise ConfigError(f"no such run: {', '.join(missing)}")
     return args

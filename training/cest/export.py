@@ -74,9 +74,7 @@ def export(
     run: Path, to: Path, figures: Path | None = None, appearance: Path | None = None
 ) -> Path:
     """Writes both nets of a run, compared with torch, and about.json with evaluate's figures."""
-    config, trained = load_net(run)
-    if appearance is not None:
-        _take_appearance(config, trained, appearance)
+    config, trained = load_net(run, appearance=appearance)
     net = as_stored(trained)
     to.mkdir(parents=True, exist_ok=True)
     nets = {TRACK: Track(net).eval(), APPEARANCE: Appearance(net).eval()}
@@ -88,14 +86,6 @@ def export(
     more = about(config, net, off, _metrics(config, figures))
     write_about(to, list(nets), **more, halves_difference=_short(halves))
     return to
-
-
-def _take_appearance(config: Config, net: Cest, run: Path) -> None:
-    """Reflectance and illumination of another run: what they are given is never trained by them."""
-    other_config, other = load_net(run)
-    if other_config.sizes != config.sizes:
-        raise ConfigError(f"{run} has nets of other sizes: they do not fit together")
-    net.reflectance, net.illumination = other.reflectance, other.illumination
 
 
 @torch.no_grad()

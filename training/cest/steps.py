@@ -165,8 +165,14 @@ def _take_over(config: Config, folder: Path) -> None:
         shutil.copyfile(source, file)
 
 
-def load_net(folder: Path, device: torch.device | None = None) -> tuple[Config, Cest]:
-    """A run's net as far as it is trained, in evaluation mode."""
+def load_net(
+    folder: Path, device: torch.device | None = None, appearance: Path | None = None
+) -> tuple[Config, Cest]:
+    """A run's net as far as it is trained, in evaluation mode.
+
+    appearance: a run whose reflectance and illumination are taken in place of its own, which may
+    be done since what those are given is never trained by them.
+    """
     config = saved_config(folder)
     net = new_net(config)
     files = [folder / f"{name}.pt" for name in ("second", "first") if
@@ -174,6 +180,11 @@ def load_net(folder: Path, device: torch.device | None = None) -> tuple[Config, 
     if not files:
         raise ConfigError(f"{folder} has no checkpoint yet; train it first")
     net.load_state_dict(torch.load(files[0], map_location="cpu", weights_only=True)["net"])
+    if appearance is not None:
+        other_config, other = load_net(appearance)
+        if other_config.sizes != config.sizes:
+            raise ConfigError(f"{appearance} has nets of other sizes: they do not fit together")
+        net.reflectance, net.illumination = other.reflectance, other.illumination
     return config, net.to(device or "cpu").eval()
 
 

@@ -20,7 +20,7 @@ class Config:
     ears: str = ""  # an exported model whose voice net and classifiers stay as they are
     smooth: float = 0.05  # of the labels
     shrink: float = 0.0  # decay of identity's classifier: people who are alike share directions
-    press: float = 0.0  # of the others': the smaller they, the further apart the embedding's classes
+    press: float = 0.0  # the same of the others': the embedding must then tell classes far apart
     sharp: float = 10.0  # what cosines of pairs are multiplied by
     teach: float = 0.0  # weight of a teacher's templates, which the face's features are to tell
     check: int = 50  # steps between looks at the held-out development people
