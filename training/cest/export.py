@@ -33,7 +33,7 @@ from .net import BASE_VIEW, Cest
 from .place import MIDDLE_Y, SIDE
 from .shade import DARKEST, GAMMA
 from .shape import CENTRE, EXPRESSIONS, UNIT, VIEW, in_range, project
-from .steps import Config, load_net, row_name
+from .steps import Config, load_net, row_name, saved_config
 
 TOLERANCE = 2e-4  # of an output's own size where that is above 1: light has numbers around 4
 TRACK, APPEARANCE = "track.onnx", "appearance.onnx"
@@ -83,7 +83,8 @@ def export(
         TRACK: _rounding(trained, Track(trained).eval(), nets[TRACK], TRACK),
         APPEARANCE: _rounding(trained, Appearance(trained).eval(), nets[APPEARANCE], APPEARANCE),
     }
-    more = about(config, net, off, _metrics(config, figures))
+    rows = [row_name(config)] + ([row_name(saved_config(appearance))] if appearance else [])
+    more = about(config, net, off, _metrics(config, figures), rows)
     write_about(to, list(nets), **more, halves_difference=_short(halves))
     return to
 
@@ -185,11 +186,15 @@ def _short(values: dict[str, float]) -> dict[str, float]:
 
 
 def about(
-    config: Config, net: Cest, off: dict[str, float], metrics: dict[str, Any]
+    config: Config, net: Cest, off: dict[str, float], metrics: dict[str, Any], rows: list[str]
 ) -> dict[str, Any]:
-    """What the engine must know to use the nets, and what a person should."""
+    """What the engine must know to use the nets, and what a person should.
+
+    rows: which row viewpoint and shape are of, and, where it is another run, the others.
+    """
     return {
         "architecture": "CEST (ICCV 2021), see training/cest and docs/cest.md",
+        "rows": rows,
         "licence": "Apache-2.0",
         "data": ["Labeled Faces in the Wild", "VoxCeleb clips", "GRID speaker 1 (CC BY 4.0)",
                  "portraits", "glint24", "renders of this project's head"],
