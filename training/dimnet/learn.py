@@ -80,7 +80,8 @@ class Learner:
         weigh = {c: self.config.press for c in self.material.classes}
         weigh |= {IDENTITY: self.config.shrink}
         return torch.stack([
-            weigh[c] * head.weight.square().sum() for c, head in self.net.heads.items()
+            weigh[c] * head.get_parameter("weight").square().sum()
+            for c, head in self.net.heads.items()
         ]).sum()  # fmt: skip
 
     def _mel(self, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Rows]:
