@@ -120,7 +120,7 @@ class Trainer:
 
 def fit(config: Config, run: Run) -> bool:
     """Trains what is left to train; False where the time limit came first."""
-    net = _first_net(config).to(run.device)
+    net = _first_net(config, run.folder).to(run.device)
     trainer = Trainer(
         config,
         net,
@@ -137,12 +137,13 @@ def fit(config: Config, run: Run) -> bool:
     return True
 
 
-def _first_net(config: Config) -> Cest:
-    """What the training begins with: an untrained net, or that of `start`."""
-    if config.start is None:
-        return new_net(config)
-    if config.begin is not None:
+def _first_net(config: Config, folder: Path) -> Cest:
+    """What the training begins with: an untrained net, or that of `start`, which a run that has
+    checkpoints of its own needs no more."""
+    if config.start is not None and config.begin is not None:
         raise ConfigError("start and begin both say what the net begins as: give one")
+    if config.start is None or _checkpoints(folder):
+        return new_net(config)
     other, net = load_net(config.start)
     if other.sizes != config.sizes:
         raise ConfigError(f"{config.start} has other nets: set sizes as its config.json says")
@@ -165,6 +166,11 @@ def _take_over(config: Config, folder: Path) -> None:
         shutil.copyfile(source, file)
 
 
+def _checkpoints(folder: Path) -> list[Path]:
+    """The furthest first."""
+    return [f for f in (folder / "second.pt", folder / "first.pt") if f.exists()]
+
+
 def load_net(
     folder: Path, device: torch.device | None = None, appearance: Path | None = None
 ) -> tuple[Config, Cest]:
@@ -175,8 +181,7 @@ def load_net(
     """
     config = saved_config(folder)
     net = new_net(config)
-    files = [folder / f"{name}.pt" for name in ("second", "first") if
-             (folder / f"{name}.pt").exists()]  # fmt: skip
+    files = _checkpoints(folder)
     if not files:
         raise ConfigError(f"{folder} has no checkpoint yet; train it first")
     net.load_state_dict(torch.load(files[0], map_location="cpu", weights_only=True)["net"])

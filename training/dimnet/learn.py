@@ -77,10 +77,9 @@ class Learner:
         return {"total": total, **parts}
 
     def _decay(self) -> Tensor:
-        weigh = {c: self.config.press for c in self.material.classes}
-        weigh |= {IDENTITY: self.config.shrink}
+        shrink, press = self.config.shrink, self.config.press
         return torch.stack([
-            weigh[c] * head.get_parameter("weight").square().sum()
+            (shrink if c == IDENTITY else press) * head.get_parameter("weight").square().sum()
             for c, head in self.net.heads.items()
         ]).sum()  # fmt: skip
 
