@@ -21,20 +21,8 @@ from .uv import face_uv, texel_map
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
-FRONTAL = {0: 0.2821, 2: 0.4886, 6: 0.6308}  # what harmonics give a surface that faces the viewer
-BRIGHTEST = 1.6
-
-
-def wear(
-    base: Appearance, head: Head, identity: Floats, reflectance: Floats, light: Floats
-) -> Appearance:
-    """`base` with a face of its own: `identity` (<= k,), `reflectance` (s, s, 3) linear.
-
-    Of reflectance times light (9,) no picture tells whose a common factor is: it is given to the
-    reflectance here, as far as the light on a frontal surface is more than even light is.
-    """
-    bright = float(np.clip(sum(s * light[k] for k, s in FRONTAL.items()), 1, BRIGHTEST))
-    reflectance = np.clip(reflectance * np.float32(bright), 0, 1)
+def wear(base: Appearance, head: Head, identity: Floats, reflectance: Floats) -> Appearance:
+    """`base` with a face of its own: `identity` (<= k,), `reflectance` (s, s, 3) linear."""
     red, green, blue = _tone(head, reflectance)
     modes = np.zeros(len(head.identity_basis), np.float32)
     modes[: len(identity)] = identity

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from engine.errors import ModelError
+from engine.errors import ConfigError, ModelError
 from engine.model import MODELS, open_model, open_session
 from engine.types import Floats
 
@@ -79,15 +79,23 @@ class Model:
     def classes(self) -> int:
         return int(self.about["sizes"]["classes"])
 
-    def template(self, person: Floats) -> Floats:
-        """A person's neutral (v, 3) as the net knows it: (p,) coordinates."""
+    @property
+    def manners(self) -> list[str]:
+        return list(self.about.get("manners", []))
+
+    def template(self, person: Floats, manner: str = "") -> Floats:
+        """A person's neutral (v, 3) as the net knows it: (p,) coordinates, and a one of the m ways
+        of moving that it was told of; ConfigError where it knows no such `manner`."""
+        if manner and manner not in self.manners:
+            raise ConfigError(f"speech.manner = {manner}: this model has {self.manners or 'one'}")
         if person.shape != self.template_mean.shape:
             raise ModelError(
                 "meshtalk was made for another head than this one; retrain or reinstall"
             )
         away = (person - self.template_mean).ravel()
         flat = self.template_modes.reshape(len(self.template_modes), -1)
-        return np.asarray(flat @ away / self.template_spread, np.float32)
+        told = [name == (manner or self.manners[0]) for name in self.manners]
+        return np.concatenate([flat @ away / self.template_spread, told]).astype(np.float32)
 
     def displacement(self, motion: Floats) -> Floats:
         """Motion (k,) as what it adds to a person's vertices (v, 3), millimetres."""

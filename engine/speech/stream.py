@@ -25,6 +25,7 @@ class SpeechConfig:
     model: str = "meshtalk"  # a folder of engine/models
     intensity: float = 1.0  # of the mouth's motion, 0 to 3
     liveliness: float = 1.0  # sampling temperature of what the sound does not determine, 0 to 2
+    manner: str = ""  # one of those the model was told of; its first if not given
     style: int = -1  # seed of the net's own draws: another manner; -1 is the session's seed
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ class MeshTalk:
         same = self.fps == self.net_fps
         self.lookahead = model.lookahead + (0 if same else float(1 / self.net_fps))
         self._features, self._windows = Features(), Windows(self.net_fps, model.lookahead)
-        self._template = model.template(person)[None].astype(np.float32)
+        self._template = model.template(person, config.manner)[None]
         self._rng = np.random.default_rng(seed if config.style < 0 else config.style)
         self._state: State = model.begin()
         self._origin: float | None = None

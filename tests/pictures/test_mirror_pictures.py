@@ -100,9 +100,8 @@ def test_layers_differ_as_they_should(mirror):
 def test_a_worn_face_covers_the_painted_one_and_nothing_else(ctx, head):
     """Its cheeks take the learned colour; the wall and the hair stay."""
     learned = np.full((64, 64, 3), (0.1, 0.45, 0.2), np.float32)  # a colour no skin has
-    light = np.zeros(9, np.float32)
     nora = load_appearance("nora", head)
-    green = replace(wear(nora, head, nora.identity, learned, light), skin=nora.skin)
+    green = replace(wear(nora, head, nora.identity, learned), skin=nora.skin)
     pictures = []
     for look in (nora, green):
         config = RenderConfig(f"{SIDE}x{SIDE}")

@@ -13,6 +13,8 @@ from engine.head import Head
 from engine.speech import MeshTalk, Model, SpeechConfig
 from engine.types import AudioChunk
 from training import loop, recipes
+from training.data import store
+from training.data.clips import clips, part
 from training.meshtalk import data, recipe, rows, steps
 from training.meshtalk.steps import Config
 
@@ -101,3 +103,37 @@ def test_an_unknown_row_is_told() -> None:
     with pytest.raises(ConfigError, match="no row nothing; there are meshtalk"):
         recipes.chosen(["nothing"], rows.ROWS)
     assert recipes.chosen([], rows.ROWS) == list(rows.ROWS)
+
+
+def test_a_manner_that_was_told_apart_is_spoken_in(tmp_path: Path, tiny: Config) -> None:
+    head = Head.load()
+    made = list(clips(part("train"), 4, len(head.identity_basis), 5))
+    for k, clip in enumerate(made):
+        store.save(tmp_path / "wide", str(k), replace(clip, weights=2 * clip.weights))
+    store.write_page(tmp_path / "wide", {"people": 1})
+    recorded = data.Recorded((tmp_path / "wide",), 1)
+    config = replace(tiny, data=replace(tiny.data, recorded=recorded, balance=0.0))
+    assert run_in(tmp_path / "run", config)
+    recipes.save_config(tmp_path / "run", config)
+    model = Model.load(recipe.export(tmp_path / "run", tmp_path / "model"), "cpu")
+    assert model.manners == ["made", "wide"]
+    sound = AudioChunk(0.0, made[0].samples[:8000], 16_000)
+    moved = {}
+    for name in ("", "made", "wide"):
+        stage = MeshTalk(SpeechConfig(manner=name), head, head.neutral, 30, 0, "cpu", model)
+        moved[name] = np.stack([f.vertices for f in stage.push(sound) + stage.finish()])
+    assert np.array_equal(moved[""], moved["made"])
+    assert np.abs(moved["wide"] - moved["made"]).max() > 0.05  # millimetres
+    with pytest.raises(ConfigError, match="speech.manner = none: this model has .*wide"):
+        MeshTalk(SpeechConfig(manner="none"), head, head.neutral, 30, 0, "cpu", model)
+
+
+def test_manners_are_drawn_as_often_as_asked() -> None:
+    frames = np.array([0, 60, 120, 600], np.int32)  # two short clips in one manner, a long one
+    template = np.array([[9, 1, 0], [8, 1, 0], [7, 0, 1]], np.float32)
+    nothing = np.zeros((0, 1), np.float32)
+    motions = data.Motions(*[nothing] * 5, template, frames, frames)
+    for balance, share in ((1.0, 0.2), (0.5, 1 / 3), (0.0, 0.5)):
+        chances = data.Shelf(motions, torch.device("cpu"), 2, balance).chances
+        assert chances[:2].sum() / chances.sum() == pytest.approx(share)
+        assert chances[0] == chances[1]

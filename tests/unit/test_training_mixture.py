@@ -43,11 +43,21 @@ def test_held_out_clips_are_never_learnt_from(tmp_path: Path) -> None:
         store.save(tmp_path, name, clip(name))
     store.write_page(tmp_path, {"held_out": ["b"]})
     recorded = Recorded((tmp_path,), 3)
-    people = [c.person for c in recorded.clips(0)]
+    people = [c.person for c, _ in recorded.clips(0)]
     assert sorted(people) == ["a"] * 3 + ["c"] * 3
-    lengths = {len(c.samples) for c in recorded.clips(0)}
+    lengths = {len(c.samples) for c, _ in recorded.clips(0)}
     assert len(lengths) == 5  # one at full speed for both, the others all different
-    assert [c.person for c in recorded.clips(0)] == people
+    assert [c.person for c, _ in recorded.clips(0)] == people
+
+
+def test_recordings_have_their_own_manner_but_what_was_made_from_phones(tmp_path: Path) -> None:
+    for name, kind in (("man", "talking"), ("books", "speech")):
+        store.save(tmp_path / name, "a", clip())
+        store.write_page(tmp_path / name, {"kind": kind})
+    both = Recorded((tmp_path / "books", tmp_path / "man"), 1)
+    assert both.manners() == ("made", "man")
+    assert sorted(manner for _, manner in both.clips(0)) == ["made", "man"]
+    assert Recorded((tmp_path / "books",)).manners() == Recorded().manners() == ()
 
 
 def test_a_crowd_babbles_once_enough_have_spoken() -> None:

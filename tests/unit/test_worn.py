@@ -23,16 +23,14 @@ def look(head):
     identity = np.zeros(60, np.float32)
     identity[:3] = 1.0, -0.5, 0.25
     reflectance = np.full((SIDE, SIDE, 3), (0.4, 0.25, 0.2), np.float32)
-    light = np.zeros(9, np.float32)
-    light[0] = 1.25 / 0.2821
-    return wear(load_appearance("nora", head), head, identity, reflectance, light)
+    return wear(load_appearance("nora", head), head, identity, reflectance)
 
 
 def test_a_worn_face_has_its_own_shape_and_tone_and_the_avatars_hair(head, look):
     nora = load_appearance("nora", head)
     assert look.hair_style == nora.hair_style and look.iris == nora.iris
     np.testing.assert_allclose(look.identity[:3], (1.0, -0.5, 0.25))
-    np.testing.assert_allclose(look.skin, (0.5, 0.3125, 0.25), rtol=1e-3)
+    np.testing.assert_allclose(look.skin, (0.4, 0.25, 0.2), rtol=1e-3)
 
 
 def test_a_saved_face_is_read_as_it_was_by_its_owner_alone(head, look, tmp_path):

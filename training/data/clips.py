@@ -20,6 +20,7 @@ from .sentences import all_sentences, held_out
 from .voices import HELD_OUT, RATE, TRAINING, Phone, Utterance, Voice
 
 FPS = 30
+MADE = "made"  # the generator's manner of moving
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,19 @@ class Autoregressive(nn.Module):
         nn.init.normal_(self.embedding, std=sizes.heads**-0.5)
         self.layers = nn.ModuleList(ContextLayer(sizes, d) for d in DILATIONS)
         self.logits = nn.Linear(wide, sizes.codes)
+        self.manner = nn.Linear(sizes.manners, sizes.width, bias=False) if sizes.manners else None
         h, n, c = sizes.heads, sizes.channels, sizes.classes
         self.register_buffer("below", head_mask(h, n, c, True).T.contiguous(), persistent=False)
         self.register_buffer("upto", head_mask(h, n, c, False).T.contiguous(), persistent=False)
         self.register_buffer("visible", head_mask(h, c, n, False), persistent=False)
         self.register_buffer("first", torch.arange(h) * c, persistent=False)
+
+    def heard(self, audio: Tensor, template: Tensor) -> Tensor:
+        """Audio codes (b, t, width) as one hears them who speaks in the template's (b, p) manner:
+        not in the paper, whose speakers all move in one way."""
+        if self.manner is None:
+            return audio
+        return audio + self.manner(template[:, -self.sizes.manners :])[:, None]
 
     def contexts(self) -> list[ContextLayer]:
         return [layer for layer in self.layers if isinstance(layer, ContextLayer)]

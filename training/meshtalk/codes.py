@@ -19,6 +19,8 @@ def perplexity(run: Path, part: str = "test") -> Values:
     trained = load_run(run)
     motions = data.load(run_data(run, trained.config.data), part)
     audio, labels = encode(trained.first, motions, torch.device("cpu"), trained.config.lookahead)
+    told = torch.from_numpy(motions.template[:1])  # all clips of a part are in one manner
+    audio = trained.second.heard(audio[None], told)[0].detach()
     own = surprise(trained, labels, audio)
     other = surprise(trained, labels, audio.roll(len(audio) // 2, 0))
     return {

@@ -47,12 +47,13 @@ def load_clips(name: str, most: int, modes: int) -> list[Held]:
 def compare(asked: Asked) -> dict[str, report.Rows]:
     """All tables by title."""
     head = Head.load()
-    ruler, speakers = Ruler(head), of_rows(asked.model, asked.rows, head)
+    ruler = Ruler(head)
     asked.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, report.Rows] = {}
     for name in asked.data:
         title = Path(name).name
         chosen = load_clips(name, asked.clips, len(head.identity_basis))
+        speakers = of_rows(asked.model, asked.rows, head, title)
         found |= one_set(ruler, speakers, chosen, title, asked)
     if codes := {
         run.name: perplexity(run) for run in asked.rows if saved_config(run).net == "meshtalk"
@@ -117,9 +118,10 @@ def write(found: dict[str, report.Rows], out: Path) -> None:
 
 def for_study(asked: Asked, folder: Path) -> Path:
     """Clip pairs of what is compared, of the first data set."""
-    head = Head.load()
-    chosen = load_clips(asked.data[0], asked.clips, len(head.identity_basis))
-    return study(head, of_rows(asked.model, asked.rows, head), chosen, folder)
+    head, name = Head.load(), asked.data[0]
+    chosen = load_clips(name, asked.clips, len(head.identity_basis))
+    speakers = of_rows(asked.model, asked.rows, head, Path(name).name)
+    return study(head, speakers, chosen, folder)
 
 
 def for_strip(asked: Asked, avatar: str, file: Path, outline: bool) -> Path:
@@ -127,6 +129,6 @@ def for_strip(asked: Asked, avatar: str, file: Path, outline: bool) -> Path:
     head, dataset = Head.load(), Path(asked.data[0])
     if "clips" not in store.read_page(dataset):
         raise ConfigError(f"{dataset} was not made from videos: give one of prepare talking")
-    speaker = next(iter(of_rows(asked.model, asked.rows, head).values()))
+    speaker = next(iter(of_rows(asked.model, asked.rows, head, dataset.name).values()))
     strips(dataset, held_out(dataset, asked.clips), speaker, avatar, file, 9, outline)
     return file

@@ -17,7 +17,7 @@ from engine.speech.windows import FIELD, last_frame
 from engine.types import Floats, Ints
 from training import audio
 from training.data import store
-from training.data.clips import FPS, Clip, clips, part
+from training.data.clips import FPS, MADE, Clip, clips, part
 from training.data.phones import PHONES
 from training.data.vary import at_speed
 
@@ -36,7 +36,7 @@ class Motions:
     phone: Ints  # (f,) index in PHONES of what sounds at the frame; -1 where it is not known
     mouth: Floats  # (f,) in [0, 1]: how far the mouth's motion is to be believed
     upper: Floats  # (f,) the same of the rest of the face
-    template: Floats  # (clips, p)
+    template: Floats  # (clips, p + m): Space.template of each clip's face and manner
     mels: Ints  # (clips + 1,)
     frames: Ints  # (clips + 1,)
 
@@ -46,10 +46,20 @@ class Motions:
 
 
 class Shelf:
-    """The clips on the device that learns: crops are cut out there."""
+    """The clips on the device that learns: crops are cut out there.
 
-    def __init__(self, motions: Motions, device: torch.device) -> None:
+    Clips are drawn by their length, and manners, the last `manners` numbers of each template, by
+    their whole length to the power `balance`: 1 as they come, 0 all as often.
+    """
+
+    def __init__(
+        self, motions: Motions, device: torch.device, manners: int = 0, balance: float = 1.0
+    ) -> None:
         self.motions = motions
+        lengths = np.diff(motions.frames).astype(np.float64)
+        of_manner = motions.template[:, motions.template.shape[1] - manners :].astype(np.float64)
+        whole = of_manner @ (of_manner.T @ lengths) if manners else np.ones_like(lengths)
+        self.chances = lengths * whole ** (balance - 1)  # (clips,)
         names = ("mel", "motion", "phone", "mouth", "upper", "template")
         self.mel, self.motion, self.phone, self.mouth, self.upper, self.template = (
             torch.from_numpy(getattr(motions, name)).to(device) for name in names
@@ -77,11 +87,11 @@ def hears(length: int) -> Ints:
 def crops(
     shelf: Shelf, length: int, count: int, rng: np.random.Generator, lookahead: float
 ) -> Batch:
-    """`count` random crops, clips weighted by their length."""
+    """`count` random crops of the shelf's clips, drawn by its chances."""
     data = shelf.motions
     usable = data.usable(length)
-    sizes = np.diff(data.frames)[usable]
-    chosen = rng.choice(usable, count, p=sizes / sizes.sum())
+    chances = shelf.chances[usable]
+    chosen = rng.choice(usable, count, p=chances / chances.sum())
     starts = [GRID * int(rng.integers(0, (n - length) // GRID + 1)) for n in
               np.diff(data.frames)[chosen]]  # fmt: skip
     return gather(shelf, chosen, starts, length, lookahead)
@@ -128,11 +138,14 @@ def phone_track(clip: Clip) -> Ints:
     return names[np.minimum(np.searchsorted(ends, times, "right"), len(names) - 1)]
 
 
-def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: bool) -> Motions:
-    """All clips as arrays; each is heard once, through a random microphone if `distorted`."""
+def build(
+    head: Head, made: Iterable[tuple[Clip, str]], space: Space, seed: int, distorted: bool
+) -> Motions:
+    """All clips, each with its manner, as arrays; heard once, through a random microphone if
+    `distorted`."""
     mel, motion, phone, mouth, upper, template = [], [], [], [], [], []
     crowd = Crowd()
-    for number, clip in enumerate(made):
+    for number, (clip, manner) in enumerate(made):
         rng = np.random.default_rng([seed, 1, number])
         babble = crowd.babble(len(clip.samples), rng) if distorted else None
         heard = audio.distort(clip.samples, rng, babble) if distorted else clip.samples
@@ -143,7 +156,7 @@ def build(head: Head, made: Iterable[Clip], space: Space, seed: int, distorted: 
         phone.append(phone_track(clip))
         mouth.append(clip.mouth)
         upper.append(clip.upper)
-        template.append(space.template(person))
+        template.append(space.template(person, manner))
     return Motions(
         np.concatenate(mel), np.concatenate(motion), np.concatenate(phone),
         np.concatenate(mouth), np.concatenate(upper), np.stack(template), _offsets(mel),
@@ -187,15 +200,26 @@ class Recorded:
         kept = set(store.read_page(folder).get("held_out", ()))
         return [n for n in store.names(folder) if n not in kept]
 
-    def clips(self, seed: int) -> Iterator[Clip]:
-        """All of them, in an order that mixes the data sets; the first hearing is at full speed."""
+    def manner(self, folder: Path) -> str:
+        """Whose motion a data set shows: the generator's where it was made from phones."""
+        return MADE if store.read_page(folder).get("kind") == "speech" else folder.name
+
+    def manners(self) -> tuple[str, ...]:
+        """All there are, the generator's first; none where there is no other."""
+        found = tuple(dict.fromkeys([MADE, *map(self.manner, self.folders)]))
+        return found if len(found) > 1 else ()
+
+    def clips(self, seed: int) -> Iterator[tuple[Clip, str]]:
+        """All of them with their manners, in an order that mixes the data sets; the first hearing
+        is at full speed."""
         rng = np.random.default_rng([seed, 7])
         jobs = [(f, n, v) for f in self.folders for n in self.names(f)
                 for v in range(self.variants)]  # fmt: skip
         for k in rng.permutation(len(jobs)):
             folder, name, variant = jobs[k]
             clip = store.load(folder / f"{name}.npz")
-            yield at_speed(clip, float(rng.uniform(0.87, 1.15))) if variant else clip
+            heard = at_speed(clip, float(rng.uniform(0.87, 1.15))) if variant else clip
+            yield heard, self.manner(folder)
 
 
 def prepare(
@@ -203,14 +227,14 @@ def prepare(
 ) -> None:
     """Makes the data set in `folder`: `count` of the generator's clips, and what was recorded."""
     folder.mkdir(parents=True, exist_ok=True)
-    modes = len(head.identity_basis)
-    some = chain(clips(part("train"), min(count, 60), modes, seed), _few(recorded, seed))
-    space = head_space(head, ((head.person(c.identity), c.weights[::5]) for c in some), templates)
-    made = chain(clips(part("train"), count, modes, seed), recorded.clips(seed))
+    some = chain(generated(head, "train", min(count, 60), seed), islice(recorded.clips(seed), 120))
+    sample = ((head.person(c.identity), c.weights[::5]) for c, _ in some)
+    space = head_space(head, sample, templates, recorded.manners())
+    made = chain(generated(head, "train", count, seed), recorded.clips(seed))
     train = build(head, tqdm(made, "clips", leave=False), space, seed, distorted=True)
     few = max(6, min(40, count // 20))
-    known = build(head, clips(part("test"), few, modes, seed + 1), space, seed, distorted=False)
-    new = build(head, clips(part("voices"), few, modes, seed + 2), space, seed, distorted=False)
+    known = build(head, generated(head, "test", few, seed + 1), space, seed, distorted=False)
+    new = build(head, generated(head, "voices", few, seed + 2), space, seed, distorted=False)
     for name, value in (("train", train), ("test", known), ("voices", new), ("space", space)):
         save(folder, name, value)
 
@@ -220,8 +244,9 @@ def save(folder: Path, name: str, value: Motions | Space) -> None:
     np.savez(folder / f"{name}.npz", **fields)
 
 
-def _few(recorded: Recorded, seed: int, most: int = 120) -> Iterator[Clip]:
-    return islice(recorded.clips(seed), most)
+def generated(head: Head, name: str, count: int, seed: int) -> Iterator[tuple[Clip, str]]:
+    """The generator's clips of a part, in its own manner."""
+    return ((clip, MADE) for clip in clips(part(name), count, len(head.identity_basis), seed))
 
 
 def load(folder: Path, name: str) -> Motions:
@@ -231,7 +256,8 @@ def load(folder: Path, name: str) -> Motions:
 
 def load_space(folder: Path) -> Space:
     with np.load(folder / "space.npz") as file:
-        arrays = {f: file[f] for f in Space.__slots__}
+        arrays = {f: file[f] for f in Space.__slots__ if f in file.files}
+    arrays["manners"] = tuple(map(str, arrays.get("manners", ())))
     for name in ("explained", "template_explained"):
         arrays[name] = float(arrays[name])
     return Space(**arrays)

@@ -112,6 +112,7 @@ def about(
             "trained on English phones only",
         ],
         "features": HEARD | {"lookahead": trained.config.lookahead},
+        "manners": list(space.manners),
         "fps": FPS,
         "lookahead": trained.config.lookahead,
         "sizes": {k: getattr(trained.sizes, k) for k in trained.sizes.__slots__},

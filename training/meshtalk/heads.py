@@ -35,7 +35,7 @@ def influence(trained: Trained, motions: Motions, space: Space, head: Head) -> I
     regions = Regions(head, space)
     frames = len(labels) // 48 * 48
     codes = labels[:frames].view(-1, 48, sizes.heads)[:40]
-    template = torch.zeros(len(codes), sizes.templates)
+    template = torch.from_numpy(space.template(space.template_mean)).expand(len(codes), -1)
 
     def decode(chosen: torch.Tensor) -> torch.Tensor:
         return net.decoder(F.one_hot(chosen, sizes.classes).float().flatten(-2), template)

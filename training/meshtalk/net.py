@@ -21,7 +21,8 @@ class Sizes:
     """Widths of the nets; the data set gives `modes` and `templates`."""
 
     modes: int = 0
-    templates: int = 0
+    templates: int = 0  # coordinates of the face, and the manners
+    manners: int = 0  # the last of them
     heads: int = 16
     classes: int = 128
     width: int = 128

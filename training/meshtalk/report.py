@@ -20,7 +20,7 @@ Rows = dict[str, Values]  # by speaker
 def table(title: str, rows: Rows) -> str:
     """A row a figure, a column a speaker; blank where it was not measured."""
     keys = list(dict.fromkeys(key for values in rows.values() for key in values))
-    wide = max(14, *(len(name) + 2 for name in rows))
+    wide = max([14, *(len(name) + 2 for name in rows)])
     lines = [title, f"{'':34}" + "".join(f"{name:>{wide}}" for name in rows)]
     for key in keys:
         cells = [f"{rows[n][key]:{wide}.3f}" if key in rows[n] else " " * wide for n in rows]

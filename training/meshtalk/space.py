@@ -30,12 +30,14 @@ class Space:
     template_spread: Floats  # (p,) millimetres
     explained: float  # of the displacements' squared length
     template_explained: float
+    manners: tuple[str, ...] = ()  # ways of moving that a net is told apart; the first is its own
 
-    def template(self, person: Floats) -> Floats:
-        """Whitened coordinates (p,) of a neutral face (v, 3)."""
+    def template(self, person: Floats, manner: str = "") -> Floats:
+        """Whitened coordinates (p,) of a neutral face (v, 3), and a one of the manner's (m,)."""
         away = (person - self.template_mean).ravel()
         flat = self.template_modes.reshape(len(self.template_modes), -1)
-        return np.asarray(flat @ away / self.template_spread, np.float32)
+        told = [name == (manner or self.manners[0]) for name in self.manners]
+        return np.concatenate([flat @ away / self.template_spread, told]).astype(np.float32)
 
     def coordinates(self, displacements: Floats) -> Floats:
         """Whitened coordinates (n, k) of displacements (n, v, 3) in millimetres."""
@@ -59,7 +61,10 @@ def principal(rows: Floats, most: int, least: float) -> tuple[Floats, Floats, fl
     )
 
 
-def head_space(head: Head, sample: Iterable[tuple[Floats, Floats]], templates: int) -> Space:
+def head_space(
+    head: Head, sample: Iterable[tuple[Floats, Floats]], templates: int,
+    manners: tuple[str, ...] = (),
+) -> Space:  # fmt: skip
     """The space of a sample of the data's motion: persons (v, 3), each with weights (n, 52)."""
     v = len(head.neutral)
     moved = [w @ head.shapes(person).reshape(len(ARKIT), -1) for person, w in sample]
@@ -68,7 +73,7 @@ def head_space(head: Head, sample: Iterable[tuple[Floats, Floats]], templates: i
     faces, wide, share = principal(people, templates, 1e-8)
     return Space(
         modes.reshape(-1, v, 3), spread, head.neutral, faces.reshape(-1, v, 3),
-        wide * np.float32(np.sqrt(len(people))), explained, share,
+        wide * np.float32(np.sqrt(len(people))), explained, share, manners,
     )  # fmt: skip
 
 

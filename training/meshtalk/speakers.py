@@ -46,18 +46,21 @@ def stream(stage: Stage, samples: Floats) -> list[Floats]:
 
 
 class Engine:
-    """A model folder, run by the engine's own stream, piece by piece."""
+    """A model folder, run by the engine's own stream, piece by piece; in the manner asked for if
+    it was told of that one."""
 
     draws = True
 
-    def __init__(self, folder: Path, head: Head) -> None:
+    def __init__(self, folder: Path, head: Head, manner: str = "") -> None:
         self.head, self.model = head, Model.load(folder, "cpu")
+        known = manner in self.model.manners
+        self.config = SpeechConfig(manner=manner if known else "")
         cold = {**self.model.about, "temperature": [0.0] * self.model.heads}
         self.likely = replace(self.model, about=cold)
 
     def speak(self, samples: Floats, person: Floats, frames: int, seed: int | None) -> Floats:
         model = self.likely if seed is None else self.model
-        stage = Stage(SpeechConfig(), self.head, person, FPS, seed or 0, "cpu", model)
+        stage = Stage(self.config, self.head, person, FPS, seed or 0, "cpu", model)
         return fitted(stream(stage, samples), frames)
 
 
@@ -75,10 +78,11 @@ class Baseline:
     second: Follower | None
     space: Space
     lookahead: float
+    manner: str  # asked for; its own if it was not told of that one
     draws: bool = False
 
     @classmethod
-    def load(cls, run: Path) -> "Baseline":
+    def load(cls, run: Path, manner: str = "") -> "Baseline":
         config = saved_config(run)
         folder = run_data(run, config.data)
         sizes = full_sizes(config, folder)
@@ -88,12 +92,14 @@ class Baseline:
         second = Follower(sizes) if isinstance(first, Continuous) else None
         if second is not None:
             restore(second, run / "second.pt")
-        return cls(first, second, data.load_space(folder), config.lookahead)
+        space = data.load_space(folder)
+        manner = manner if manner in space.manners else ""
+        return cls(first, second, space, config.lookahead, manner)
 
     @torch.no_grad()
     def speak(self, samples: Floats, person: Floats, frames: int, seed: int | None) -> Floats:
         mel = torch.from_numpy(data.features(samples))[None]
-        template = torch.from_numpy(self.space.template(person))[None]
+        template = torch.from_numpy(self.space.template(person, self.manner))[None]
         audio = self.first.hear(mel, ends(frames, self.lookahead))
         if isinstance(self.first, Regression):
             motion = self.first.decode(audio, template)
@@ -172,13 +178,18 @@ def _track(motions: Motions, lag: int) -> Floats:
     return np.concatenate(parts)
 
 
-def of_rows(model: Path | None, runs: Sequence[Path], head: Head) -> dict[str, Speaker]:
-    """The model, each row's run, and the two that need no net, fitted to the first row's data."""
-    found: dict[str, Speaker] = {} if model is None else {"shipped": Engine(model, head)}
+def of_rows(
+    model: Path | None, runs: Sequence[Path], head: Head, manner: str
+) -> dict[str, Speaker]:
+    """The model, each row's run, and the two that need no net, fitted to the first row's data; all
+    in that manner which can."""
+    found: dict[str, Speaker] = {} if model is None else {"shipped": Engine(model, head, manner)}
     for run in runs:
         config = saved_config(run)
         found[run.name] = (
-            Engine(run / "model", head) if config.net == "meshtalk" else Baseline.load(run)
+            Engine(run / "model", head, manner)
+            if config.net == "meshtalk"
+            else Baseline.load(run, manner)
         )
     if runs:
         folder = run_data(runs[0], saved_config(runs[0]).data)

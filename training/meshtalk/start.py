@@ -13,6 +13,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engine.errors import ConfigError
 from engine.model import open_model
@@ -46,10 +47,13 @@ def begin(net: MeshTalk, space: Space, model: Path) -> None:
     ConfigError where its sizes or its templates are other ones than the net's.
     """
     folder = open_model(model)
-    theirs, ours = folder.about["sizes"], net.sizes
+    theirs, ours, told = folder.about["sizes"], net.sizes, folder.about.get("manners", [])
+    if told not in ([], list(space.manners)):
+        raise ConfigError(f"{model} has the manners {', '.join(told)}: learn the same, in order")
+    faces = {"templates": ours.templates - ours.manners + len(told)}
     for name in ("templates", "heads", "classes", "width"):
-        if theirs[name] != getattr(ours, name):
-            raise ConfigError(f"{model} has {name} = {theirs[name]}, the net {getattr(ours, name)}")
+        if theirs[name] != (wanted := faces.get(name, getattr(ours, name))):
+            raise ConfigError(f"{model} has {name} = {theirs[name]}, the net {wanted}")
     with np.load(folder.file("space.npz")) as file:
         modes, templates = file["modes"].astype(np.float32), file["template_modes"]
         spread = file["template_spread"]
@@ -58,6 +62,8 @@ def begin(net: MeshTalk, space: Space, model: Path) -> None:
     turned = change(modes, found.pop("spread"), space)
     for name in ("decoder.last.weight", "decoder.last.bias"):
         found[name] = turned @ found[name]
+    into = found["decoder.encode.0.weight"]  # a manner it was never told changes nothing yet
+    found["decoder.encode.0.weight"] = F.pad(into, (0, ours.templates - into.shape[1]))
     for part in ("audio", "decoder"):
         own = {k.removeprefix(f"{part}."): v for k, v in found.items() if k.startswith(part)}
         getattr(net, part).load_state_dict(own)

@@ -49,7 +49,7 @@ class Step(nn.Module):
         self, mel: Tensor, template: Tensor, past: Tensor, memory: Tensor, noise: Tensor,
         temperature: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-        audio = self.audio(mel)[:, 0]
+        audio = self.model.heard(self.audio(mel), template)[:, 0]
         labels, past = self._draw(audio, past, noise * temperature[..., None])
         motion, memory = self._decode(labels, template, memory)
         return motion * self.spread, labels, past, memory

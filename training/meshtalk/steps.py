@@ -39,6 +39,7 @@ class DataConfig:
     folder: Path = Path("runs/data")
     made: Path | None = None  # a data set that is there already (training.prepare pack)
     recorded: data.Recorded = field(default_factory=data.Recorded)
+    balance: float = 1.0  # manners are drawn by their length to this power: 0 is all as often
 
 
 NETS = ("meshtalk", "regression", "voca", "continuous")
@@ -109,7 +110,8 @@ def full_sizes(config: Config, folder: Path) -> Sizes:
     return replace(
         config.sizes,
         modes=len(space.modes),
-        templates=len(space.template_modes),
+        templates=len(space.template_modes) + len(space.manners),
+        manners=len(space.manners),
         phones=len(PHONES),
     )
 
@@ -143,7 +145,8 @@ def _first(
     net.to(run.device)
     regions = losses.Regions(Head.load(), space).to(run.device)
     ends = torch.from_numpy(data.hears(config.length)).long().to(run.device)
-    shelf, still = Shelf(motions, run.device), shut(Head.load(), space).to(run.device)
+    shelf = Shelf(motions, run.device, sizes.manners, config.data.balance)
+    still = shut(Head.load(), space).to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         batch = data.crops(shelf, config.length, config.batch, rng, config.lookahead)
@@ -165,7 +168,7 @@ def _second(config: Config, run: Run, motions: Motions, net: MeshTalk, folder: P
     model = Autoregressive(net.sizes).to(run.device)
     if finished(run.folder, "second") >= config.second.steps:
         return
-    shelf = Shelf(motions, run.device)
+    shelf = Shelf(motions, run.device, net.sizes.manners, config.data.balance)
     still = shut(Head.load(), data.load_space(folder)).to(run.device)
     heard = torch.from_numpy(data.hears(config.context)).long().to(run.device)
 
@@ -176,7 +179,7 @@ def _second(config: Config, run: Run, motions: Motions, net: MeshTalk, folder: P
             audio = net.hear(batch.mel, heard)
             expression = net.expression(batch.motion, batch.template)
             labels = net.fuse(audio, expression).argmax(-1)
-        return {"total": model.loss(labels, audio)}
+        return {"total": model.loss(labels, model.heard(audio, batch.template))}
 
     train(run, "second", model, loss, config.second)
 
@@ -191,7 +194,7 @@ def _follower(config: Config, run: Run, motions: Motions, net: Continuous) -> No
         (a[0].cpu(), e[0].cpu()) for a, e, _ in coded(net, motions, run.device, config.lookahead)
     ]
     audio, wanted = (torch.cat(x).to(run.device) for x in zip(*parts, strict=True))
-    shelf = Shelf(motions, run.device)
+    shelf = Shelf(motions, run.device, net.sizes.manners, config.data.balance)
 
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         batch = data.crops(shelf, config.context, config.batch, rng, config.lookahead)
