@@ -49,7 +49,7 @@ FLAGS = (
     Flag("--video", "capture.video", "FILE", "a file with pictures, in place of a camera"),
     Flag("--input", "capture.input", "WHERE", "browser: microphone and camera of a page"),
     Flag("--size", "render.size", "WxH", "width x height of the picture (512x512)"),
-    Flag("--quality", "render.quality", "LEVEL", "low, medium or high"),
+    Flag("--quality", "render.quality", "LEVEL", "auto, low, medium or high"),
     Flag("--background", "render.background", "COLOUR", "such as #203040, or transparent"),
     Flag("--host", "deliver.host", "ADDRESS", "to listen on; beyond loopback needs --tls"),
     Flag("--port", "deliver.port", "N", "port of the page (8080); 0 picks a free one", int),

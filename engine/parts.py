@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal
 
@@ -92,7 +92,9 @@ class Parts:
         self.writers = closing.enter_context(writing)
         self.renderer: Screen | None = None
         if config.is_watched or config.files.record:
-            self.renderer = Screen(config.render, appearance, len(head.neutral))
+            hurried = config.is_watched or config.render.quality != "auto"
+            render = config.render if hurried else replace(config.render, quality="medium")
+            self.renderer = Screen(render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)
         self.head, self.person = head, person

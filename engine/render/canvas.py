@@ -18,6 +18,8 @@ _HINTS = {
     "eglInitialize": "install libegl-mesa0 (apt install libegl-mesa0 libgl1-mesa-dri)",
 }
 
+_PROCESSOR = "llvmpipe", "softpipe", "SwiftShader"  # who draw without a GPU, and have no time left
+
 
 def create_context(backend: str = "egl") -> moderngl.Context:
     """A headless OpenGL 3.3 context; DeviceError that says what to install where there is none."""
@@ -49,7 +51,9 @@ class Canvas:
         self.target = self._framebuffer(samples, depth=True)  # scenes draw here
         self._plain = self._framebuffer(0, depth=False) if samples else self.target
         self._smooth = self._framebuffer(0, depth=False)
-        self._filter = _filter(ctx) if config.quality != "low" else None
+        processor = any(name in ctx.info["GL_RENDERER"] for name in _PROCESSOR)
+        plain = config.quality == "low" or (config.quality == "auto" and processor)
+        self._filter = None if plain else _filter(ctx)
         self.target.use()
         self._bytes = bytearray(self.size[0] * self.size[1] * self.channels)
         self.finished = self._plain  # the framebuffer of the last picture read

@@ -6,7 +6,7 @@ from typing import Literal
 
 from engine.errors import ConfigError
 
-Quality = Literal["low", "medium", "high"]
+Quality = Literal["auto", "low", "medium", "high"]
 MIN_SIDE, MAX_SIDE = 64, 4096
 
 _NAMED = {"white": "#ffffff", "black": "#000000", "green": "#00b140", "grey": "#808080"}
@@ -18,7 +18,7 @@ class RenderConfig:
 
     size: str = "512x512"  # WIDTHxHEIGHT, pixels
     fps: int = 30  # frames a second
-    quality: Quality = "medium"  # edges: low none, medium a filter, high 4 samples a pixel too
+    quality: Quality = "auto"  # edges: low none, medium a filter, high 4 samples a pixel too
     background: str = ""  # "" the studio, "transparent", "#rrggbb", a name, or "#top,#bottom"
     avatar: str = "nora"  # a built-in one, or the path of a TOML
     scene: str = "avatar"  # a file of scenes/, or the path of a .py file

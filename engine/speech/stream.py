@@ -26,7 +26,7 @@ class SpeechConfig:
     intensity: float = 1.0  # of the mouth's motion, 0 to 3
     liveliness: float = 1.0  # sampling temperature of what the sound does not determine, 0 to 2
     manner: str = ""  # one of those the model was told of; its first if not given
-    style: int = -1  # seed of the net's own draws: another manner; -1 is the session's seed
+    style: int = -1  # seed of the net's own draws; -1 is the session's seed
 
     def __post_init__(self) -> None:
         if self.style < -1:

@@ -107,6 +107,13 @@ def test_edges_are_smoothed(draw):
     assert np.quantile(smooth, 0.998) < 0.9 * np.quantile(rough, 0.998)
 
 
+def test_who_draws_decides_how_well_unless_told(draw, ctx):
+    """Without a GPU there is no time for a filter on what somebody watches."""
+    processor = "llvmpipe" in ctx.info["GL_RENDERER"]
+    wanted = draw("idris", {}, quality="low" if processor else "medium")
+    assert np.array_equal(draw("idris", {}, quality="auto"), wanted)
+
+
 def test_backgrounds_go_from_top_to_bottom(draw):
     pixels = draw("idris", {}, background="#ff0000,#0000ff")
     assert pixels[2, 2, 0] > 245 and pixels[2, 2, 2] < 10

@@ -48,7 +48,7 @@ def face(mouth_open=0.5, light=(3.3, 0.4, 0.5, 0.8)):
 
 @pytest.fixture(scope="module")
 def mirror(ctx, head):
-    config = RenderConfig(f"{SIDE}x{SIDE}", scene="mirror")
+    config = RenderConfig(f"{SIDE}x{SIDE}", scene="mirror", quality="medium")
     canvas = Canvas(ctx, config)
     look = load_appearance("nora", head)
     made = load_scene("mirror")(canvas, head, look, config)

@@ -43,7 +43,7 @@ STATES = {
 
 @pytest.fixture(scope="module")
 def shown(ctx, head):
-    config = RenderConfig(f"{SIDE}x{SIDE}", scene="persona")
+    config = RenderConfig(f"{SIDE}x{SIDE}", scene="persona", quality="medium")
     canvas, nobody = Canvas(ctx, config), appearance(persona(), head)
     made = load_scene("persona")(canvas, head, nobody, config)
     still = moment(head, head.person(nobody.identity), {"eyeBlink": 0.07}, 0.15)
@@ -86,7 +86,7 @@ def test_what_is_kept_looks_the_same_in_the_avatar_scene(ctx, head, tmp_path):
     kept = persona("female", 1.0, 0.7, 0.8)
     file = tmp_path / "kept.toml"
     save_avatar(avatar_of(kept), kept.tint, file)
-    config = RenderConfig(f"{SIDE}x{SIDE}", scene="avatar")
+    config = RenderConfig(f"{SIDE}x{SIDE}", scene="avatar", quality="medium")
     pictures = []
     for look in (appearance(kept, head), load_appearance(str(file), head)):
         canvas = Canvas(ctx, config)
