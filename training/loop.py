@@ -93,8 +93,8 @@ def train(run: Run, name: str, net: nn.Module, loss: StepLoss, schedule: Schedul
     optimiser = schedule.optimise(net)
     file = run.folder / f"{name}.pt"
     begin, before = _restore(file, net, optimiser, run.device)
-    if begin >= schedule.steps:
-        return
+    if begin >= schedule.steps and file.exists():
+        return  # where there are no steps, what it began as is written
     net.train()
     meter = _Meter(_board(run.folder, name), schedule.log_every)
     steps = range(begin, schedule.steps)

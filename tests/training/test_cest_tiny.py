@@ -137,7 +137,7 @@ def test_a_net_is_gone_on_with_by_schedules_of_ones_own(
         tiny, start=whole, first=replace(tiny.first, steps=0), second=replace(tiny.second, steps=2)
     )
     assert run_in(tmp_path / "on", on)
-    assert not (tmp_path / "on/first.pt").exists()
+    assert same(tmp_path / "on/first.pt", whole / "second.pt"), "no steps: as it began"
     begun, gone = weights(whole / "second.pt"), weights(tmp_path / "on/second.pt")
     off = [float((gone[k] - v).abs().max()) for k, v in begun.items() if k.endswith(".weight")]
     assert 0 < max(off) < 0.1, "two steps further, and not from nothing"
@@ -145,6 +145,14 @@ def test_a_net_is_gone_on_with_by_schedules_of_ones_own(
     for name, value in pair.items():
         own = gone if name.startswith(("reflectance.", "illumination.")) else begun
         assert torch.equal(value, own[name]), name
+    none = replace(on, second=on.first, mean=tmp_path / "on")
+    assert run_in(tmp_path / "mean", none)
+    for name, value in weights(tmp_path / "mean/second.pt").items():
+        middle = (begun[name].double() + gone[name].double()) / 2
+        assert torch.allclose(value.double(), middle, atol=1e-6), name
+    assert run_in(tmp_path / "mean", replace(none, start=tmp_path / "gone")), "needs no start again"
+    with pytest.raises(steps.ConfigError, match="give start as well"):
+        run_in(tmp_path / "alone", replace(none, start=None))
     with pytest.raises(steps.ConfigError, match="give one"):
         run_in(tmp_path / "both", replace(on, begin=whole))
     wide = replace(on, sizes=replace(on.sizes, width=0.25))

@@ -51,6 +51,7 @@ class Config:
     second: Schedule = Schedule()
     begin: Path | None = None  # a run whose first step is taken over
     start: Path | None = None  # a run whose net is gone on with, by schedules of one's own
+    mean: Path | None = None  # another one: the mean of both nets' weights is begun with
 
 
 def saved_config(folder: Path) -> Config:
@@ -142,12 +143,26 @@ def _first_net(config: Config, folder: Path) -> Cest:
     checkpoints of its own needs no more."""
     if config.start is not None and config.begin is not None:
         raise ConfigError("start and begin both say what the net begins as: give one")
-    if config.start is None or _checkpoints(folder):
-        return new_net(config)
-    other, net = load_net(config.start)
+    if config.mean is not None and config.start is None:
+        raise ConfigError("mean is of two nets: give start as well")
+    net = new_net(config)
+    if config.start is not None and not _checkpoints(folder):
+        nets = [_same(config, run).state_dict() for run in (config.start, config.mean) if run]
+        net.load_state_dict({name: _mean([n[name] for n in nets]) for name in nets[0]})
+    return net
+
+
+def _same(config: Config, run: Path) -> Cest:
+    """The net of a run that has the same ones."""
+    other, net = load_net(run)
     if other.sizes != config.sizes:
-        raise ConfigError(f"{config.start} has other nets: set sizes as its config.json says")
-    return net.train()
+        raise ConfigError(f"{run} has other nets: set sizes as its config.json says")
+    return net
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    """Of weights along one training the mean errs less than each (Wortsman et al. 2022)."""
+    return torch.stack([v.double() for v in values]).mean(0).to(values[0].dtype)
 
 
 def _take_over(config: Config, folder: Path) -> None:

@@ -40,7 +40,7 @@ def fit(config: Config, run: Run, material: Material) -> bool:
     net = build(config, material).to(run.device)
     if config.start and config.ears:
         raise ConfigError("start and ears both say where the voice side comes from: give one")
-    if config.start:
+    if config.start and not _step(run.folder):  # a run that has begun needs it no more
         net.load_state_dict(_towers(Path(config.start)), strict=False)
     learner, most = LEARNERS[config.learn](config, material, net), run.most
     while not stopped(looks := _looks(run.folder), config):
