@@ -163,7 +163,7 @@ def _share(pairs: Sequence[tuple[int, int]]) -> float:
 def step_ms(model: Model, times: int = 120) -> float:
     """Median milliseconds of one step of one stream."""
     mel = np.full((1, 61, 80), -8, np.float32)
-    template = np.zeros((1, len(model.template_modes)), np.float32)
+    template = model.template(model.template_mean)[None]
     noise = np.zeros((1, model.heads, model.classes), np.float32)
     state, taken = model.begin(), []
     for _ in range(times):
