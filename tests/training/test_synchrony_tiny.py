@@ -133,7 +133,7 @@ def test_plain_attacks_are_told_and_a_replay_is_not(folder, run, tmp_path, monke
     for group in ("north", "south"):
         own, photos = takes(folder / group), takes(folder / f"{group}-still")
         found += people(group, own, photos, own, judge)
-    figures = evaluate(found)
+    figures = evaluate(found, [p.group for p in found])
     for line in table(figures["rows"]):
         print(line)
     at = {(r["folder"], r["person"], r["seconds"]): r for r in figures["rows"]}

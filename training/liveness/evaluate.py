@@ -1,11 +1,12 @@
 """How often attacks get past the engine, and how often people who are there are kept out.
 
-python -m training.evaluate liveness --data TRACKS... --net RUN --to DIR
+python -m training.evaluate liveness --data TRACKS... --net RUN --to DIR [--calibrate TRACKS...]
 
 TRACKS are folders of python -m training.prepare synchrony (or training.synchrony.rendered); photos
 made of the same videos lie in TRACKS-still. Whoever the net was trained on is left out; everybody
 is judged by a calibration that other folders' people gave. DIR/liveness.json holds the figures of
-every person, attack and length; liveness.png shows them; calibration.json is learnt from all.
+every person, attack and length; liveness.png shows them; calibration.json is learnt from all, or
+from the folders of --calibrate: people who are drawn, say, may be seen better than anybody is.
 """
 
 import argparse
@@ -79,14 +80,16 @@ def _some(theirs: list[Take], each: int = 4) -> list[Take]:
     return [t for name in names for t in [t for t in theirs if t.person == name][:each]]
 
 
-def evaluate(found: Sequence[Person]) -> dict[str, Any]:
-    """Figures by person and by folder, and the calibration that all of them give."""
+def evaluate(found: Sequence[Person], by: Sequence[str]) -> dict[str, Any]:
+    """Figures by person and by folder, and the calibration that the people of folders `by` give."""
     rows: list[Row] = []
     for group in dict.fromkeys(p.group for p in found):
         said = learn([p for p in found if p.group != group])
         theirs = [p for p in found if p.group == group]
         rows += _rows(group, theirs, said)
-    return {"rows": rows, "gate": gate(rows), "calibration": learn(found)}
+    if not (chosen := [p for p in found if p.group in by]):
+        raise ConfigError(f"--calibrate {' '.join(by)}: nobody of --data is left to learn from")
+    return {"rows": rows, "gate": gate(rows), "calibration": learn(chosen)}
 
 
 def _rows(group: str, theirs: Sequence[Person], said: dict[str, Any]) -> list[Row]:
@@ -176,9 +179,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="TRACKS")
     parser.add_argument("--net", type=Path, required=True, metavar="RUN")
     parser.add_argument("--to", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--calibrate", type=Path, nargs="+", metavar="TRACKS", help="all of --data")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    found = evaluate(everybody(args.data, args.net))
+    by = [folder.name for folder in args.calibrate or args.data]
+    found = evaluate(everybody(args.data, args.net), by)
     args.to.mkdir(parents=True, exist_ok=True)
     figures = {k: found[k] for k in ("rows", "gate")}
     (args.to / "liveness.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
