@@ -18,7 +18,7 @@ class RenderConfig:
 
     size: str = "512x512"  # WIDTHxHEIGHT, pixels
     fps: int = 30  # frames a second
-    quality: Quality = "auto"  # edges: low none, medium a filter, high 4 samples a pixel too
+    quality: Quality = "auto"  # edges: low none, medium a filter, high 4 samples; auto: by the GPU
     background: str = ""  # "" the studio, "transparent", "#rrggbb", a name, or "#top,#bottom"
     avatar: str = "nora"  # a built-in one, or the path of a TOML
     scene: str = "avatar"  # a file of scenes/, or the path of a .py file

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from engine.errors import ConfigError
 from training.audio import distort
 from training.data import store
 from training.data.clips import Clip
 from training.data.vary import at_speed
 from training.data.voices import RATE, Phone
 from training.meshtalk.data import Crowd, Recorded
+from training.meshtalk.steps import DataConfig
 
 
 def clip(person: str = "one", seconds: float = 2.0) -> Clip:
@@ -58,6 +61,10 @@ def test_recordings_have_their_own_manner_but_what_was_made_from_phones(tmp_path
     assert both.manners() == ("made", "man")
     assert sorted(manner for _, manner in both.clips(0)) == ["made", "man"]
     assert Recorded((tmp_path / "books",)).manners() == Recorded().manners() == ()
+    with pytest.raises(ConfigError, match="rename what has the same name"):
+        Recorded((tmp_path / "man", tmp_path / "books" / ".." / "man")).manners()
+    with pytest.raises(ConfigError, match="data.balance = 2"):
+        DataConfig(balance=2)
 
 
 def test_a_crowd_babbles_once_enough_have_spoken() -> None:

@@ -131,7 +131,8 @@ def fit(config: Config, run: Run) -> bool:
     if config.begin is not None:
         _take_over(config, run.folder)
     try:
-        loop.train(run, "first", net, trainer.first, config.first)
+        if not (run.folder / "second.pt").exists():
+            loop.train(run, "first", net, trainer.first, config.first)
         loop.train(run, "second", net, trainer.second, config.second)
     except OutOfTime:
         return False

@@ -160,7 +160,7 @@ def gate(rows: Sequence[Row]) -> dict[str, bool]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """As Markdown: APCER in per cent at BPCER 5 %."""
-    head = ["folder", "person", "s", "windows", *STOPPED, "replay", "BPCER at the shipped line"]
+    head = ["folder", "person", "s", "windows", *STOPPED, "replay", "BPCER at the others' line"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for row in rows:
         if row["windows"]:
@@ -182,7 +182,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--calibrate", type=Path, nargs="+", metavar="TRACKS", help="all of --data")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    by = [folder.name for folder in args.calibrate or args.data]
+    chosen = args.calibrate or args.data
+    if not {f.resolve() for f in chosen} <= {f.resolve() for f in args.data}:
+        raise ConfigError("--calibrate takes folders of --data alone")
+    by = [folder.name for folder in chosen]
     found = evaluate(everybody(args.data, args.net), by)
     args.to.mkdir(parents=True, exist_ok=True)
     figures = {k: found[k] for k in ("rows", "gate")}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.speech.features import HOP, SILENCE, Features
 from engine.speech.windows import FIELD, last_frame
@@ -202,12 +203,14 @@ class Recorded:
 
     def manner(self, folder: Path) -> str:
         """Whose motion a data set shows: the generator's where it was made from phones."""
-        return MADE if store.read_page(folder).get("kind") == "speech" else folder.name
+        return MADE if store.read_page(folder).get("kind") == "speech" else folder.resolve().name
 
     def manners(self) -> tuple[str, ...]:
         """All there are, the generator's first; none where there is no other."""
-        found = tuple(dict.fromkeys([MADE, *map(self.manner, self.folders)]))
-        return found if len(found) > 1 else ()
+        own = [self.manner(f) for f in self.folders if store.read_page(f).get("kind") != "speech"]
+        if len({MADE, *own}) <= len(own):
+            raise ConfigError(f"data sets named {', '.join(own)}: rename what has the same name")
+        return (MADE, *own) if own else ()
 
     def clips(self, seed: int) -> Iterator[tuple[Clip, str]]:
         """All of them with their manners, in an order that mixes the data sets; the first hearing

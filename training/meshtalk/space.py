@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.errors import ConfigError
 from engine.head import Head
 from engine.head.arkit import ARKIT
 from engine.types import Floats
@@ -37,6 +38,8 @@ class Space:
         away = (person - self.template_mean).ravel()
         flat = self.template_modes.reshape(len(self.template_modes), -1)
         told = [name == (manner or self.manners[0]) for name in self.manners]
+        if told and not any(told):
+            raise ConfigError(f"no manner {manner}: there are {', '.join(self.manners)}")
         return np.concatenate([flat @ away / self.template_spread, told]).astype(np.float32)
 
     def coordinates(self, displacements: Floats) -> Floats:

@@ -41,6 +41,10 @@ class DataConfig:
     recorded: data.Recorded = field(default_factory=data.Recorded)
     balance: float = 1.0  # manners are drawn by their length to this power: 0 is all as often
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= 1:
+            raise ConfigError(f"data.balance = {self.balance}: give a number from 0 to 1")
+
 
 NETS = ("meshtalk", "regression", "voca", "continuous")
 
@@ -100,6 +104,7 @@ def _sources(config: DataConfig) -> str:
     parts = [f.read_bytes() for f in files]
     for one in config.recorded.folders:
         parts.append("\n".join(config.recorded.names(one)).encode())
+        parts.append(config.recorded.manner(one).encode())
     parts.append(str(config.recorded.variants).encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:8]
 

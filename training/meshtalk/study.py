@@ -36,7 +36,7 @@ def study(
     rng = np.random.default_rng(seed)
     pairs = [(c, *p) for c in clips for p in itertools.combinations([TRUTH, *speakers], 2)]
     rng.shuffle(order := np.arange(len(pairs)))
-    config = RenderConfig(size=f"{SIDE}x{SIDE}", fps=FPS)
+    config = RenderConfig(size=f"{SIDE}x{SIDE}", fps=FPS, quality="medium")
     look = load_appearance(config.avatar, head)
     person = head.person(look.identity)
     key = [("file", "clip", "left", "right")]

@@ -35,7 +35,7 @@ def sheet(dataset: Path, file: Path, clips: int = 8, frames: int = 9) -> None:
 
 
 def drawer(avatar: str) -> Studio:
-    return Studio(Head.load(), avatar, RenderConfig(size=f"{DRAWN}x{DRAWN}"))
+    return Studio(Head.load(), avatar, RenderConfig(size=f"{DRAWN}x{DRAWN}", quality="medium"))
 
 
 def _spread(page: dict[str, Any], count: int) -> list[str]:

@@ -111,7 +111,8 @@ def heads(material: Material, made: Imagined, to: Path) -> None:
 
 
 def _drawn(ctx: Any, head: Head, persona: Persona) -> Bytes:
-    look, config = appearance(persona, head), RenderConfig(f"{TILE}x{TILE}", scene="avatar")
+    look = appearance(persona, head)
+    config = RenderConfig(f"{TILE}x{TILE}", scene="avatar", quality="medium")
     canvas = Canvas(ctx, config)
     scene = load_scene("avatar")(canvas, head, look, config)
     canvas.begin()
