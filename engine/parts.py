@@ -92,8 +92,9 @@ class Parts:
         self.writers = closing.enter_context(writing)
         self.renderer: Screen | None = None
         if config.is_watched or config.files.record:
-            hurried = config.is_watched or config.render.quality != "auto"
-            render = config.render if hurried else replace(config.render, quality="medium")
+            hurried = config.is_watched and "track" in scene_needs(config.render.scene)
+            kept = hurried or config.render.quality != "auto"
+            render = config.render if kept else replace(config.render, quality="medium")
             self.renderer = Screen(render, appearance, len(head.neutral))
             closing.callback(self.renderer.close)
         fps, person = config.render.fps, head.person(appearance.identity)

@@ -55,8 +55,7 @@ class Wearing:
             raise EngineError("this scene looks at no face: wear yours in --scene mirror")
         if (seen := drive.face) is None:
             raise EngineError("no face is seen well enough to be worn: look into the camera")
-        known = seen.identity, seen.reflectance
-        look = await self._run(wear, self._own, self._head, *known)
+        look = await self._run(wear, self._own, self._head, seen.identity, seen.reflectance)
         await self._run(self._screen.wear, look)
         drive.worn = self._head.person(look.identity)
         self._look, self._saved = look, None

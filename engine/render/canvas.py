@@ -17,7 +17,6 @@ _HINTS = {
     "0 devices": "install libegl-mesa0 (apt install libegl-mesa0 libgl1-mesa-dri)",
     "eglInitialize": "install libegl-mesa0 (apt install libegl-mesa0 libgl1-mesa-dri)",
 }
-
 _PROCESSOR = "llvmpipe", "softpipe", "SwiftShader"  # who draw without a GPU, and have no time left
 
 

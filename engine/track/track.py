@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError
-from ..head import Head
+from ..head import INDEX, Head
 from ..types import Face, FaceParams, Faces, Floats, Tracked, VideoFrame
 from . import smooth
 from .fine import Fine
@@ -24,6 +24,8 @@ USELESS = 0.0, 0.05  # quality
 NOISE = 0.02  # misfit that says nothing
 COMPARED = 3  # frames: so often it is looked whether the mouth is covered
 SETTLED = 6  # looks by which a crop is put right
+EYES = np.array([[INDEX[f"eyeLook{a}Left"], INDEX[f"eyeLook{b}Right"]] for a, b in
+                 (("Out", "In"), ("In", "Out"), ("Up", "Up"), ("Down", "Down"))])  # fmt: skip
 FRONTAL = 0.6  # radians of yaw or pitch at which a frame says nothing of the person any more
 
 
@@ -88,7 +90,8 @@ class Track:
         pixels = self._place.cut(frame.pixels, to_frame)
         shape = self._nets.shape(pixels)
         viewpoint = self._place.in_frame(shape.viewpoint, to_frame)
-        weights = shape.expression
+        weights = shape.expression.copy()
+        weights[EYES] = weights[EYES].mean(1, keepdims=True)  # they turn together: nets cross them
         if self._looks < SETTLED:
             self._put_right(self._place.of_finding(face.points), self._marks(shape, to_frame))
         if self._fine:

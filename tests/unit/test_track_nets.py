@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.faces import Finder, Follow
-from engine.head import Head
+from engine.head import INDEX, Head
 from engine.head.avatar import avatar_names
 from engine.track import Nets, Track
 from engine.track.place import main_points
@@ -51,6 +51,14 @@ def test_drawn_heads_are_turned_as_they_are(loaded):
     yaws = [track(loaded, [picture] * 4)[-1].params.head[0] for picture in pictures]
     print(f"\n{np.degrees(yaws).round(1)} degrees; they are turned by {np.degrees(YAW):.1f}")
     assert np.median(np.abs(np.array(yaws) - YAW)) < np.radians(4)
+
+
+def test_both_eyes_turn_together(loaded):
+    picture = place(scene(480, 480), drawn(), at(240, 240, 1.5))
+    weights = track(loaded, [picture] * 8)[-1].params.expression
+    for left, right in (("Out", "In"), ("In", "Out"), ("Up", "Up"), ("Down", "Down")):
+        one, other = INDEX[f"eyeLook{left}Left"], INDEX[f"eyeLook{right}Right"]
+        assert weights[one] == pytest.approx(weights[other], abs=1e-4)
 
 
 def test_a_still_face_stands_still_under_noise(loaded):
